@@ -1,0 +1,282 @@
+/*
+ * The run loop: interrupts, single stepping and deadlines between traces; entry to and exit from them.
+ *
+ * Invariant of time: while a trace runs, retired = icount + (slice - left) + index of the current
+ * instruction.  A trace charges its instructions when it is left, so nothing is counted per instruction.
+ * Shortening a slice (cpu_limit, cpu_kick) moves `slice` and `left` together and keeps the sum.
+ */
+#include "cpu/exec.h"
+
+#include <stdlib.h>
+
+#include "cpu/trace.h"
+
+/* Makes the next charge reach the run loop. */
+static void force_exit(struct cpu *c)
+{
+    c->slice -= c->left;
+    c->left = 0;
+}
+
+uint64_t cpu_icount(const struct cpu *c)
+{
+    return c->icount + (uint64_t)(c->slice - c->left) + (c->cur ? c->cur->idx : 0);
+}
+
+void cpu_limit(struct cpu *c, uint64_t until)
+{
+    if (until >= c->until) {
+        return;
+    }
+    c->until = until;
+    if (c->slice || c->left) {
+        int64_t slice = until > c->icount ? (int64_t)(until - c->icount) : 0;
+        if (slice < c->slice) {
+            c->left -= c->slice - slice;
+            c->slice = slice;
+        }
+    }
+}
+
+void cpu_kick(struct cpu *c)
+{
+    c->kicked = true;
+    force_exit(c);
+}
+
+void cpu_set_intr(struct cpu *c, bool level)
+{
+    c->intr = level;
+    if (level && (c->eflags & FLAG_IF)) {
+        force_exit(c);
+    }
+}
+
+void cpu_nmi(struct cpu *c)
+{
+    c->nmi_pending = true;
+    force_exit(c);
+}
+
+void cpu_set_a20(struct cpu *c, bool enabled)
+{
+    if (c->a20_off != !enabled) {
+        c->a20_off = !enabled;
+        c->a20_mask = enabled ? ~(uint64_t)0 : ~((uint64_t)1 << 20);
+        tlb_flush_all(c);
+        trace_unlink(c);
+        force_exit(c);
+    }
+}
+
+bool cpu_halted(const struct cpu *c)
+{
+    return c->halted;
+}
+
+void cpu_skip_to(struct cpu *c, uint64_t icount)
+{
+    if (icount > c->icount) {
+        c->icount = icount;
+    }
+}
+
+struct cpu_stats cpu_stats(const struct cpu *c)
+{
+    struct cpu_stats s = c->st;
+    s.icount = cpu_icount(c);
+    return s;
+}
+
+/* --- leaving a trace ------------------------------------------------------------------------- */
+
+uint64_t insn_eip(const struct cpu *c, const struct insn *i)
+{
+    return (uint32_t)(c->page_eip + insn_trace(i)->pgoff[i->idx]);
+}
+
+uint64_t insn_next_eip(const struct cpu *c, const struct insn *i)
+{
+    return (uint32_t)(c->page_eip + insn_trace(i)->pgoff[i->idx + 1]);
+}
+
+static struct insn *leave(struct cpu *c, uint64_t eip, unsigned charge)
+{
+    c->left -= charge;
+    c->cur = NULL;
+    c->eip = eip;
+    return c->leave;
+}
+
+struct insn *cpu_leave_next(struct cpu *c, struct insn *i)
+{
+    return leave(c, insn_next_eip(c, i), i->idx + 1u);
+}
+
+struct insn *cpu_leave_at(struct cpu *c, struct insn *i, uint64_t eip)
+{
+    return leave(c, (uint32_t)eip, i->idx + 1u);
+}
+
+struct insn *cpu_leave_again(struct cpu *c, struct insn *i)
+{
+    return leave(c, insn_eip(c, i), i->idx);
+}
+
+struct insn *cpu_jump(struct cpu *c, struct insn *i, uint64_t eip)
+{
+    c->eip = (uint32_t)eip;
+    c->left -= i->idx + 1;
+    return exec_indirect(c, i);
+}
+
+/* A fault counts as one instruction, so a handler that faults for ever still moves time. */
+struct insn *cpu_fault(struct cpu *c, struct insn *i)
+{
+    uint64_t eip = insn_eip(c, i);
+    leave(c, eip, i->idx + 1u);
+    intr_exception(c, eip);
+    return c->leave;
+}
+
+struct insn *cpu_raise(struct cpu *c, struct insn *i, unsigned vector)
+{
+    exc_set(c, vector);
+    return cpu_fault(c, i);
+}
+
+struct insn *cpu_raise_err(struct cpu *c, struct insn *i, unsigned vector, uint32_t error)
+{
+    exc_set_err(c, vector, error);
+    return cpu_fault(c, i);
+}
+
+/* --- the loop ----------------------------------------------------------------------------------- */
+
+/* Takes what is pending at this boundary.  Priorities: SDM vol. 3, table 6-2. */
+static void sample_interrupts(struct cpu *c)
+{
+    if (c->shadow) {
+        return;
+    }
+    if (c->nmi_pending && !c->nmi_blocked) {
+        c->nmi_pending = false;
+        c->halted = false;
+        c->icount++;
+        intr_nmi(c);
+        return;
+    }
+    if (c->intr && (c->eflags & FLAG_IF)) {
+        c->halted = false;
+        c->icount++;
+        c->st.interrupts++;
+        intr_external(c, c->cfg.wiring.inta ? c->cfg.wiring.inta(c->cfg.wiring.ctx) : 0xff);
+    }
+}
+
+static bool interrupt_waiting(const struct cpu *c)
+{
+    return (c->nmi_pending && !c->nmi_blocked) || (c->intr && (c->eflags & FLAG_IF));
+}
+
+/* One stretch of guest code: to the deadline, or one instruction when stepping. */
+static void run_slice(struct cpu *c)
+{
+    bool shadow = c->shadow;
+    bool one = (c->eflags & FLAG_TF) || (shadow && interrupt_waiting(c));
+
+    c->shadow = false;
+    c->step = (c->eflags & FLAG_TF) != 0;
+    c->slice = c->left = one ? 1 : (int64_t)(c->until - c->icount);
+    cpu_execute(c, trace_lookup(c, one ? MODE_ONE : 0));
+    c->icount += (uint64_t)(c->slice - c->left);
+    c->slice = c->left = 0;
+    if (c->step && !c->shutdown) {
+        c->step = false;
+        c->dr[6] |= 1u << 14; /* BS */
+        exc_set(c, EXC_DB);
+        intr_exception(c, c->eip);
+    }
+}
+
+enum cpu_stop cpu_run(struct cpu *c, uint64_t until)
+{
+    c->until = until;
+    c->kicked = false;
+    for (;;) {
+        if (c->shutdown) {
+            return CPU_STOP_SHUTDOWN;
+        }
+        if (trace_flush_pending(c)) {
+            trace_flush_now(c);
+        }
+        sample_interrupts(c);
+        if (c->shutdown) {
+            return CPU_STOP_SHUTDOWN;
+        }
+        if (c->kicked || c->icount >= c->until) {
+            return CPU_STOP_DEADLINE;
+        }
+        if (c->halted) {
+            return CPU_STOP_HALT;
+        }
+        run_slice(c);
+    }
+}
+
+/* --- life ----------------------------------------------------------------------------------------- */
+
+static void on_remap(void *ctx)
+{
+    struct cpu *c = ctx;
+    tlb_flush_all(c);
+    trace_flush(c);
+}
+
+static void on_code_written(void *ctx, uint64_t pa, uint64_t len)
+{
+    trace_written(ctx, pa, len);
+}
+
+static void on_rearm_dirty(void *ctx)
+{
+    tlb_drop_all_writes(ctx);
+}
+
+struct bus_client cpu_bus_client(struct cpu *c)
+{
+    return (struct bus_client){c, on_remap, on_code_written, on_rearm_dirty};
+}
+
+struct cpu *cpu_new(const struct cpu_config *cfg, struct err *e)
+{
+    struct cpu *c = calloc(1, sizeof *c);
+    if (!c) {
+        err_set(e, "not enough memory for the CPU");
+        return NULL;
+    }
+    c->cfg = *cfg;
+    c->mem = cfg->mem;
+    c->io = cfg->io;
+    if (!trace_cache_new(c)) {
+        err_set(e, "not enough memory for the trace cache");
+        cpu_free(c);
+        return NULL;
+    }
+    tlb_init(c);
+    if (!cpu_model_select(c, cfg->model, e)) {
+        cpu_free(c);
+        return NULL;
+    }
+    c->cfg.model = NULL; /* the caller's string; cpuid.c has parsed it */
+    cpu_reset(c);
+    return c;
+}
+
+void cpu_free(struct cpu *c)
+{
+    if (c) {
+        trace_cache_free(c);
+        free(c);
+    }
+}

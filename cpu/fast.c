@@ -1,0 +1,165 @@
+/*
+ * Dispatch: what records hold in `exec`, and the run through them until a handler leaves.
+ *
+ * DISPATCH_TAIL  every handler is a function that ends in a jump to the next one (musttail, or a sibling call
+ *                that the compiler makes at -O2: tests/lint-tailcalls proves it)
+ * DISPATCH_GOTO  one function, one label per handler; the shape for WebAssembly
+ * otherwise      a loop over the generic layer: any compiler, sanitizers
+ */
+#include "cpu/ops.h"
+#include "cpu/trace.h"
+
+#if defined(DISPATCH_TAIL) || defined(DISPATCH_GOTO)
+
+#include "cpu/pass_fast.h"
+
+#define SLOWOP(name, op) struct insn *x_##name(struct cpu *c, struct insn *i);
+#include "cpu/slowops.def"
+#undef SLOWOP
+
+#endif
+
+#if defined(DISPATCH_TAIL)
+
+#ifdef __has_attribute
+#if __has_attribute(musttail)
+#define MUSTTAIL __attribute__((musttail))
+#endif
+#endif
+#ifndef MUSTTAIL
+#define MUSTTAIL
+#endif
+
+#define GO MUSTTAIL return i->exec(c, i);
+#define EXIT return;
+#define MISS MUSTTAIL return miss(c, i);
+#define EVENT MUSTTAIL return event(c, i);
+#define LOOKUP MUSTTAIL return lookup(c, i);
+
+/* Any check of a fast body failed: nothing has happened yet, the generic handler does it all. */
+NOINLINE static void miss(struct cpu *c, struct insn *i)
+{
+    c->cur = i;
+    i = slow_table[i->id](c, i);
+    GO
+}
+
+NOINLINE static void event(struct cpu *c, struct insn *i)
+{
+    SLOW(exec_event)
+}
+
+NOINLINE static void lookup(struct cpu *c, struct insn *i)
+{
+    SLOW(exec_indirect)
+}
+
+#define OP(name, ...) OP_FUNC(name, __VA_ARGS__)
+#define OP_FUNC(name, ...)                                                                     \
+    static void f_##name(struct cpu *c UNUSED, struct insn *i UNUSED) { __VA_ARGS__ }
+#include "cpu/handlers.inc"
+#undef OP
+#undef OP_FUNC
+
+/* Generic layer only (differential tests): every record but `exit` goes the slow way. */
+op_fn fast_handler(unsigned id)
+{
+#define OP(name, ...) OP_ENTRY(name)
+#define OP_ENTRY(name) [H_##name] = f_##name,
+    static const op_fn table[H_COUNT] = {
+#include "cpu/handlers.inc"
+    };
+#undef OP_ENTRY
+#undef OP
+    return table[id];
+}
+
+op_fn generic_handler(unsigned id)
+{
+    return id == H_exit ? f_exit : miss;
+}
+
+void cpu_execute(struct cpu *c, struct insn *i)
+{
+    i->exec(c, i);
+    c->cur = NULL;
+}
+
+#elif defined(DISPATCH_GOTO)
+
+#define GO goto *i->exec;
+#define EXIT goto done;
+#define MISS goto miss;
+#define EVENT goto event;
+#define LOOKUP goto lookup;
+
+/* Called with i == NULL it only hands out the labels (they are not visible outside). */
+static const void *const *run(struct cpu *c, struct insn *i)
+{
+#define OP(name, ...) OP_ENTRY(name)
+#define OP_ENTRY(name) [H_##name] = &&L_##name,
+    static const void *const labels[H_COUNT + 1] = {
+#include "cpu/handlers.inc"
+        [H_COUNT] = &&miss,
+    };
+#undef OP_ENTRY
+#undef OP
+    if (!i) {
+        return labels;
+    }
+    GO
+miss:
+    c->cur = i;
+    i = slow_table[i->id](c, i);
+    GO
+event:
+    SLOW(exec_event)
+lookup:
+    SLOW(exec_indirect)
+#define OP(name, ...) OP_LABEL(name, __VA_ARGS__)
+#define OP_LABEL(name, ...) L_##name : { __VA_ARGS__ }
+#include "cpu/handlers.inc"
+#undef OP
+#undef OP_LABEL
+done:
+    return NULL;
+}
+
+op_fn fast_handler(unsigned id)
+{
+    return run(NULL, NULL)[id];
+}
+
+op_fn generic_handler(unsigned id)
+{
+    return run(NULL, NULL)[id == H_exit ? (unsigned)H_exit : (unsigned)H_COUNT];
+}
+
+void cpu_execute(struct cpu *c, struct insn *i)
+{
+    run(c, i);
+    c->cur = NULL;
+}
+
+#else
+
+op_fn fast_handler(unsigned id)
+{
+    return slow_table[id];
+}
+
+op_fn generic_handler(unsigned id)
+{
+    return slow_table[id];
+}
+
+void cpu_execute(struct cpu *c, struct insn *i)
+{
+    while (i != c->leave) {
+        c->cur = i;
+        i = i->exec(c, i);
+    }
+    c->cur = NULL;
+}
+
+#endif

@@ -1,0 +1,321 @@
+/*
+ * Architectural and derived state of one CPU.
+ *
+ * Source: Intel SDM vol. 3 (system registers, descriptor caches), vol. 1 chapters 3, 8, 10.
+ * Invariants:
+ * - r[] is the first member: handlers address registers by byte offset from the CPU (state_reg_off).
+ * - r[REG_ZERO] is always 0, so "no base" and "no index" need no branch.
+ * - EIP is not maintained per instruction: inside a trace it is c->page_eip + offset in the page (exec.h).
+ * - OSZAPC flags live in fres/faux (flags.h), all others in c->eflags.
+ * - Everything below "derived" can be rebuilt and is never saved (R6).
+ */
+#ifndef OXBOW_CPU_STATE_H
+#define OXBOW_CPU_STATE_H
+
+#include "cpu/cpu.h"
+#include "cpu/decode.h"
+#include "cpu/softfloat.h"
+#include "memory/base.h"
+#include "memory/bytes.h"
+
+enum { REG_EAX, REG_ECX, REG_EDX, REG_EBX, REG_ESP, REG_EBP, REG_ESI, REG_EDI };
+#define REG_ZERO 16
+#define REG_SLOTS 17
+
+#define SEG_COUNT 6 /* SEG_ES .. SEG_GS, decode.h */
+
+enum {
+    FLAG_CF = 1u << 0, FLAG_PF = 1u << 2, FLAG_AF = 1u << 4, FLAG_ZF = 1u << 6, FLAG_SF = 1u << 7,
+    FLAG_TF = 1u << 8, FLAG_IF = 1u << 9, FLAG_DF = 1u << 10, FLAG_OF = 1u << 11,
+    FLAG_IOPL = 3u << 12, FLAG_NT = 1u << 14, FLAG_RF = 1u << 16, FLAG_VM = 1u << 17,
+    FLAG_AC = 1u << 18, FLAG_VIF = 1u << 19, FLAG_VIP = 1u << 20, FLAG_ID = 1u << 21,
+    FLAGS_OSZAPC = FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF,
+};
+
+enum {
+    CR0_PE = 1u << 0, CR0_MP = 1u << 1, CR0_EM = 1u << 2, CR0_TS = 1u << 3, CR0_ET = 1u << 4,
+    CR0_NE = 1u << 5, CR0_WP = 1u << 16, CR0_AM = 1u << 18, CR0_NW = 1u << 29, CR0_CD = 1u << 30,
+    CR0_PG = 1u << 31,
+    CR4_VME = 1u << 0, CR4_PVI = 1u << 1, CR4_TSD = 1u << 2, CR4_DE = 1u << 3, CR4_PSE = 1u << 4,
+    CR4_PAE = 1u << 5, CR4_MCE = 1u << 6, CR4_PGE = 1u << 7, CR4_PCE = 1u << 8,
+    CR4_OSFXSR = 1u << 9, CR4_OSXMMEXCPT = 1u << 10,
+};
+#define EFER_SCE (1u << 0)
+#define EFER_LME (1u << 8)
+#define EFER_LMA (1u << 10)
+#define EFER_NXE (1u << 11)
+
+/* Exception vectors. */
+enum {
+    EXC_DE = 0, EXC_DB = 1, EXC_NMI = 2, EXC_BP = 3, EXC_OF = 4, EXC_BR = 5, EXC_UD = 6, EXC_NM = 7,
+    EXC_DF = 8, EXC_TS = 10, EXC_NP = 11, EXC_SS = 12, EXC_GP = 13, EXC_PF = 14, EXC_MF = 16,
+    EXC_AC = 17, EXC_MC = 18, EXC_XM = 19,
+};
+
+/*
+ * Descriptor cache.  attr holds bits 8..23 of the descriptor's high dword at bits 0..15:
+ * type 0-3, S 4, DPL 5-6, P 7, (limit 8-11 unused), AVL 12, L 13, D/B 14, G 15.
+ */
+#define ATTR_TYPE 0x000fu
+#define ATTR_S 0x0010u
+#define ATTR_DPL 0x0060u
+#define ATTR_DPL_SHIFT 5
+#define ATTR_P 0x0080u
+#define ATTR_L 0x2000u
+#define ATTR_DB 0x4000u
+#define ATTR_G 0x8000u
+
+struct segment {
+    uint64_t base;
+    uint32_t limit; /* in bytes, last valid offset (expand-up) */
+    uint32_t attr;
+    uint16_t sel;
+    /* derived by seg_update(): an access of `size` bytes at offset ea is in the window when
+     * (uint64_t)(uint32_t)(ea - lo) + size <= rlen (reads) or wlen (writes). */
+    uint32_t lo;
+    uint64_t rlen, wlen;
+};
+
+struct desc_table {
+    uint64_t base;
+    uint16_t limit;
+};
+
+/* 128-bit register; q[0] is the low half, lanes are extracted arithmetically (host-endian free). */
+struct xmm {
+    uint64_t q[2];
+};
+
+struct fpu {
+    struct f80 st[8];  /* physical registers R0..R7; ST(i) is st[(top + i) & 7] */
+    uint16_t cw;
+    uint16_t sw;       /* without TOP, which is in `top` */
+    uint8_t top;
+    uint8_t empty;     /* bit n: physical register n is empty (tag 11) */
+    uint16_t fop;      /* 11 bits */
+    uint16_t fcs, fds;
+    uint64_t fip, fdp;
+    uint32_t mxcsr;
+};
+
+/* A pending exception: set by whatever failed, delivered by cpu_fault(). */
+struct exception {
+    uint8_t vector;
+    bool has_error;
+    uint16_t error;
+    uint64_t cr2; /* EXC_PF */
+};
+
+/*
+ * TLB entry: one compare covers tag, permission and page crossing.  With d = la - tag, an access of
+ * `size` bytes hits when d <= 4096 - size.  A tag of TLB_NO_TAG never hits.  host points at the page.
+ * code is set when the page may be written but holds (or held) decoded code: the slow path then looks at
+ * the line mask instead of walking the page tables again.
+ */
+struct tlb_entry {
+    uint64_t rtag, wtag;
+    uint8_t *host;
+    uint32_t *code;
+};
+#define TLB_NO_TAG ((uint64_t)1 << 63)
+#define TLB_BITS 10
+#define TLB_SIZE (1u << TLB_BITS)
+#define TLB_INDEX(la) (((la) >> PAGE_SHIFT) & (TLB_SIZE - 1))
+
+/* What the slow path knows about the same entry; valid for pages without host memory too. */
+struct tlb_info {
+    uint64_t tag; /* linear page or TLB_NO_TAG */
+    uint64_t pa;  /* physical page */
+    bool write;   /* writes permitted (and D set) */
+    bool global;
+};
+
+/* Instruction-side entry: where the bytes of a linear page come from. */
+struct itlb_entry {
+    uint64_t tag; /* linear page or TLB_NO_TAG */
+    uint64_t pa;
+    const uint8_t *host; /* NULL: fetch through the bus, nothing is cached */
+    uint32_t *code;      /* line mask of the page, NULL for ROM-like memory */
+    bool global;
+};
+#define ITLB_BITS 8
+#define ITLB_SIZE (1u << ITLB_BITS)
+
+struct tlb {
+    struct tlb_entry e[TLB_SIZE];
+    struct tlb_info info[TLB_SIZE];
+    struct itlb_entry code[ITLB_SIZE];
+    uint32_t filled[TLB_SIZE]; /* indexes in use, so that a flush costs what was filled */
+    uint32_t nfilled;
+    uint32_t code_filled[ITLB_SIZE];
+    uint32_t ncode_filled;
+};
+
+/* Mode word: what a trace was decoded for.  Part of the trace key. */
+enum {
+    MODE_CODE32 = 1, /* CS.D */
+    MODE_FLAT = 2,   /* CS, DS, ES, SS: base 0, limit 4 GB, SS.B = 1, all accesses allowed */
+    MODE_ONE = 4,    /* one instruction only (TF, interrupt shadow, code breakpoints) */
+    MODE_CODE64 = 8, /* reserved for long mode */
+};
+
+/*
+ * Indirect-branch cache: target EIP to first record.  key is (link_gen << 32 | eip), so entries of
+ * another generation or privilege never match.
+ */
+struct jump_entry {
+    uint64_t key;
+    uint64_t page_eip;
+    struct insn *rec;
+};
+#define JUMP_BITS 12
+#define JUMP_HASH(eip) (((uint32_t)(eip) ^ (uint32_t)(eip) >> 12) & ((1u << JUMP_BITS) - 1))
+
+struct insn;
+struct trace_cache;
+struct cpu_model;
+
+struct cpu {
+    union {
+        uint64_t q[REG_SLOTS];
+    } r;
+    /* lazy OSZAPC, see flags.h */
+    uint64_t fres;
+    uint32_t faux;
+    uint32_t eflags; /* everything but OSZAPC; bit 1 set */
+
+    /* run loop (exec.h) */
+    uint64_t page_eip;   /* EIP of the first byte of the code page that is executing */
+    int64_t left;        /* instructions until the run loop must be entered */
+    struct tlb *tlb;     /* the one in force: tlb_kernel, tlb_user or tlb_slow */
+    uint32_t link_gen;   /* cross-page links and jump-cache entries of another generation are dead;
+                            bit 0 is CPL = 3, see trace_unlink and tlb_select */
+    struct jump_entry *jump;
+    uint32_t mode;       /* MODE_ bits, derived */
+    struct insn *cur;    /* instruction in the slow path, for exact time and faults; NULL outside */
+    struct insn *leave;  /* record whose handler returns to the run loop */
+    uint64_t eip;        /* valid outside traces only */
+    int64_t slice;       /* left at the start; executed = slice - left */
+    uint64_t until;      /* icount at which cpu_run returns */
+    uint64_t icount;     /* retired before this slice */
+    uint64_t tmp;        /* result of slow loads */
+
+    struct segment seg[SEG_COUNT];
+    uint32_t sp_mask;    /* 0xffffffff or 0xffff by SS.B */
+    uint8_t cpl;
+    bool a20_off;
+    bool halted;
+    bool shutdown;
+    bool shadow;         /* interrupts are held off for one instruction (STI, MOV SS) */
+    bool intr;           /* INTR pin */
+    bool nmi_pending, nmi_blocked;
+    bool kicked;         /* leave cpu_run at the next boundary */
+    bool step;           /* TF was set when the instruction began; cleared by any delivery */
+    struct exception exc;
+
+    uint64_t cr0, cr2, cr3, cr4;
+    uint64_t dr[8];
+    uint64_t pdpte[4];   /* PAE page-directory pointers, loaded with CR3 */
+    struct desc_table gdtr, idtr;
+    struct segment ldtr, tr;
+    uint64_t efer;
+    uint32_t sysenter_cs;
+    uint64_t sysenter_esp, sysenter_eip;
+    uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
+    uint64_t apic_base, pat, misc_enable, ucode_rev;
+    uint64_t mtrr_var[16], mtrr_fix[11], mtrr_def;
+    int64_t tsc_offset;  /* TSC = icount + tsc_offset */
+    uint64_t perf_sel[2], perf_ctr[2]; /* P6 event counters; ctr is relative while counting */
+    uint32_t debug_trap; /* DR6 bits of a #DB trap due at the next boundary (intr_debug_trap) */
+    uint32_t smbase;
+    bool smm;
+
+    struct fpu fpu;
+    struct xmm xmm[16];
+
+    /* derived, never saved */
+    uint64_t a20_mask;   /* physical address mask */
+    uint8_t fpu_trap;    /* non-zero: x87 instructions raise #NM (TS or EM) */
+    uint8_t sse_trap;    /* EXC_UD or EXC_NM that SSE instructions raise, 0: none */
+    struct cpu_config cfg;
+    const struct cpu_model *model;
+    uint32_t cpuid_edx, cpuid_ecx, cpuid_ext, features; /* the model's, edited by +feature -feature */
+    struct bus *mem, *io;
+    struct trace_cache *tc;
+    struct tlb tlb_kernel, tlb_user;
+    struct tlb tlb_slow; /* never filled with fast tags: alignment checks, data breakpoints */
+    struct cpu_stats st;
+};
+
+/* Byte offset of a register in struct cpu, for a width of 1, 2, 4 or 8 bytes. */
+ALWAYS_INLINE unsigned state_reg_off(unsigned reg, unsigned size)
+{
+    return HOST_BIG_ENDIAN ? reg * 8 + 8 - size : reg * 8;
+}
+
+/* The 8-bit registers AL CL DL BL AH CH DH BH (numbers 0..7 without REX). */
+ALWAYS_INLINE unsigned state_reg8_off(unsigned reg)
+{
+    return HOST_BIG_ENDIAN ? (reg & 3) * 8 + 7 - (reg >> 2) : (reg & 3) * 8 + (reg >> 2);
+}
+
+typedef uint8_t __attribute__((may_alias)) reg8_t;
+typedef uint16_t __attribute__((may_alias)) reg16_t;
+typedef uint32_t __attribute__((may_alias)) reg32_t;
+typedef uint64_t __attribute__((may_alias)) reg64_t;
+
+/* Registers by byte offset (what records hold). */
+#define R8(off) (*(reg8_t *)((char *)c + (off)))
+#define R16(off) (*(reg16_t *)((char *)c + (off)))
+#define R32(off) (*(reg32_t *)((char *)c + (off)))
+#define R64(off) (*(reg64_t *)((char *)c + (off)))
+
+/* Registers by number, for code outside the hot handlers. */
+ALWAYS_INLINE uint32_t reg32(const struct cpu *c, unsigned n)
+{
+    return (uint32_t)c->r.q[n];
+}
+
+ALWAYS_INLINE uint16_t reg16(const struct cpu *c, unsigned n)
+{
+    return (uint16_t)c->r.q[n];
+}
+
+ALWAYS_INLINE void set_reg32(struct cpu *c, unsigned n, uint32_t v)
+{
+    c->r.q[n] = v;
+}
+
+ALWAYS_INLINE void set_reg16(struct cpu *c, unsigned n, uint16_t v)
+{
+    c->r.q[n] = (c->r.q[n] & ~(uint64_t)0xffff) | v;
+}
+
+ALWAYS_INLINE uint8_t reg8(const struct cpu *c, unsigned n)
+{
+    return (uint8_t)(c->r.q[n & 3] >> (n >> 2) * 8);
+}
+
+ALWAYS_INLINE void set_reg8(struct cpu *c, unsigned n, uint8_t v)
+{
+    unsigned sh = (n >> 2) * 8;
+    c->r.q[n & 3] = (c->r.q[n & 3] & ~((uint64_t)0xff << sh)) | (uint64_t)v << sh;
+}
+
+ALWAYS_INLINE bool protected_mode(const struct cpu *c)
+{
+    return (c->cr0 & CR0_PE) != 0;
+}
+
+ALWAYS_INLINE bool v86_mode(const struct cpu *c)
+{
+    return (c->eflags & FLAG_VM) != 0;
+}
+
+/* Protected mode proper: selectors mean descriptors. */
+ALWAYS_INLINE bool descriptor_mode(const struct cpu *c)
+{
+    return protected_mode(c) && !v86_mode(c);
+}
+
+#endif

@@ -1,0 +1,507 @@
+/*
+ * Trace cache: building, lookup, links, invalidation.  See trace.h for the rules.
+ *
+ * Memory: one pool, filled front to back and emptied as a whole.  Two hash tables find traces by
+ * (address, mode) and by page.  A trace that is invalidated stays where it is with every record turned
+ * into `stale`, so links into it and the execution inside it need no search.
+ */
+#include "cpu/trace.h"
+
+#include <stdlib.h>
+
+#define POOL_BYTES (24u << 20)
+#define HASH_BITS 16
+#define PAGE_HASH_BITS 14
+#define LINE_SHIFT 7
+
+struct trace_cache {
+    uint8_t *pool;
+    size_t used;
+    uint32_t epoch; /* counts flushes: record pointers taken before one are dead after it */
+    bool flush_pending;
+    struct trace *by_pa[1u << HASH_BITS];
+    struct trace *by_page[1u << PAGE_HASH_BITS];
+    struct insn leave;
+    struct trace *scratch;
+};
+
+static unsigned hash_pa(uint64_t pa, uint32_t mode)
+{
+    uint32_t x = ((uint32_t)pa ^ mode << 24) * 0x9e3779b1u;
+    return x >> (32 - HASH_BITS);
+}
+
+static unsigned hash_page(uint64_t pa)
+{
+    return (unsigned)(pa >> PAGE_SHIFT) & ((1u << PAGE_HASH_BITS) - 1);
+}
+
+/* Lines [a, b] of a page as a mask; offsets in the page. */
+static uint32_t line_mask(unsigned first, unsigned last)
+{
+    unsigned a = first >> LINE_SHIFT, b = last >> LINE_SHIFT;
+    return (b == 31 ? ~0u : (1u << (b + 1)) - 1) & ~((1u << a) - 1);
+}
+
+static size_t trace_bytes(unsigned nrec)
+{
+    return sizeof(struct trace) + nrec * sizeof(struct insn);
+}
+
+static void set_handler(const struct cpu *c, struct insn *i, unsigned id)
+{
+    i->id = (uint16_t)id;
+    i->exec = c->cfg.generic_only ? generic_handler(id) : fast_handler(id);
+}
+
+bool trace_cache_new(struct cpu *c)
+{
+    struct trace_cache *tc = calloc(1, sizeof *tc);
+    if (!tc) {
+        return false;
+    }
+    tc->pool = malloc(POOL_BYTES);
+    tc->scratch = calloc(1, trace_bytes(TRACE_RECORDS_MAX));
+    c->jump = calloc(1u << JUMP_BITS, sizeof *c->jump);
+    c->tc = tc;
+    if (!tc->pool || !tc->scratch || !c->jump) {
+        return false;
+    }
+    set_handler(c, &tc->leave, H_exit);
+    c->leave = &tc->leave;
+    c->link_gen = 2; /* no jump entry has generation 0 */
+    return true;
+}
+
+void trace_cache_free(struct cpu *c)
+{
+    if (c->tc) {
+        free(c->tc->pool);
+        free(c->tc->scratch);
+        free(c->tc);
+        c->tc = NULL;
+    }
+    free(c->jump);
+    c->jump = NULL;
+}
+
+void trace_unlink(struct cpu *c)
+{
+    c->link_gen += 2;
+    if (c->link_gen < 2) { /* wrapped: old generations would come alive again */
+        trace_flush(c);
+        c->link_gen |= 2;
+    }
+}
+
+void trace_flush(struct cpu *c)
+{
+    c->tc->flush_pending = true;
+    c->slice -= c->left; /* reach the run loop at the next boundary */
+    c->left = 0;
+}
+
+bool trace_flush_pending(const struct cpu *c)
+{
+    return c->tc->flush_pending;
+}
+
+void trace_flush_now(struct cpu *c)
+{
+    struct trace_cache *tc = c->tc;
+    for (size_t p = 0; p < tc->used;) {
+        struct trace *t = (struct trace *)(void *)(tc->pool + p);
+        if (t->code) {
+            *t->code = 0;
+        }
+        p += trace_bytes(t->nrec);
+    }
+    tc->used = 0;
+    tc->epoch++;
+    tc->flush_pending = false;
+    memset(tc->by_pa, 0, sizeof tc->by_pa);
+    memset(tc->by_page, 0, sizeof tc->by_page);
+    memset(c->jump, 0, sizeof *c->jump << JUMP_BITS);
+    c->link_gen += 2;
+    if (c->link_gen < 2) {
+        c->link_gen |= 2;
+    }
+    c->st.trace_flushes++;
+}
+
+/* --- building --------------------------------------------------------------------------------- */
+
+static void add_stub(const struct cpu *c, struct trace *t, struct insn *branch)
+{
+    struct insn *s = &t->rec[t->nrec++];
+    memset(s, 0, sizeof *s);
+    set_handler(c, s, H_stub);
+    s->imm = branch->imm;
+    s->a16 = branch->a16;
+    s->link = branch;
+    branch->link = s;
+}
+
+/* The records behind the instructions: the fall record if needed, then one stub per branch. */
+static void finish(const struct cpu *c, struct trace *t, bool fall)
+{
+    t->nrec = t->n;
+    if (fall) {
+        struct insn *f = &t->rec[t->nrec++];
+        memset(f, 0, sizeof *f);
+        set_handler(c, f, H_fall);
+        f->idx = t->n & 63;
+        f->imm = t->pgoff[t->n];
+    }
+    for (unsigned k = 0; k < t->n; k++) {
+        if (t->branches >> k & 1) {
+            add_stub(c, t, &t->rec[k]);
+        }
+    }
+    if (fall) {
+        add_stub(c, t, &t->rec[t->n]);
+    }
+}
+
+/* Adds one decoded instruction; returns how the trace goes on. */
+static enum translate_kind add_insn(struct cpu *c, struct trace *t, enum decode_status st,
+                                    const struct decoded *d, const uint8_t *bytes)
+{
+    struct insn *i = &t->rec[t->n];
+    unsigned pgoff = t->pgoff[t->n];
+    enum translate_kind k;
+
+    memset(i, 0, sizeof *i);
+    if (st == DEC_OK) {
+        k = translate(c, d, t->mode, pgoff, bytes, i);
+    } else {
+        k = translate_fault(st == DEC_TOO_LONG ? EXC_GP : EXC_UD, i);
+    }
+    i->idx = t->n & 63;
+    i->len = d->len & 15;
+    set_handler(c, i, i->id);
+    if (k == TR_BRANCH || k == TR_JUMP) {
+        t->branches |= 1u << t->n;
+    }
+    t->n++;
+    t->pgoff[t->n] = (uint16_t)(pgoff + d->len);
+    c->st.insns_decoded++;
+    return k;
+}
+
+static enum code_size code_size(uint32_t mode)
+{
+    return mode & MODE_CODE32 ? CODE32 : CODE16;
+}
+
+/*
+ * Decodes from page[off] into t.  False when not even the first instruction lies within the
+ * page: the caller goes to the scratch trace.
+ */
+static bool build(struct cpu *c, struct trace *t, const uint8_t *page, unsigned off, unsigned end)
+{
+    bool fall = true;
+    t->n = 0;
+    t->branches = 0;
+    t->pgoff[0] = (uint16_t)off;
+    while (t->n < TRACE_MAX && off < end) {
+        struct decoded d;
+        enum decode_status st = decode(page + off, end - off, code_size(t->mode), &d);
+        if (st == DEC_MORE) {
+            break;
+        }
+        bool rep = st == DEC_OK && d.rep && (d.attr & AT_REP);
+        if (rep && t->n > 0) {
+            break; /* REP starts a trace of its own, so that it can be left and entered again */
+        }
+        enum translate_kind k = add_insn(c, t, st, &d, page + off);
+        off += d.len;
+        if (k == TR_JUMP || k == TR_STOP) {
+            fall = false;
+            break;
+        }
+        if (k == TR_END || k == TR_ALONE || (t->mode & MODE_ONE)) {
+            break;
+        }
+    }
+    if (t->n == 0) {
+        return false;
+    }
+    finish(c, t, fall);
+    return true;
+}
+
+/* Raises the pending exception at c->eip; it counts as one instruction so that time always moves. */
+static struct insn *fetch_fault(struct cpu *c)
+{
+    c->left -= 1;
+    c->cur = NULL;
+    intr_exception(c, c->eip);
+    return c->leave;
+}
+
+static uint8_t fetch_byte(struct cpu *c, const struct itlb_entry *e, unsigned off)
+{
+    return e->host ? e->host[off] : (uint8_t)bus_read(c->mem, e->pa + off, 1);
+}
+
+/*
+ * One instruction decoded for this execution only: it crosses a page, lies at the end of the code
+ * segment or outside plain memory.
+ */
+static struct insn *build_scratch(struct cpu *c, uint32_t mode)
+{
+    struct trace *t = c->tc->scratch;
+    uint32_t la = (uint32_t)(c->seg[SEG_CS].base + c->eip);
+    uint8_t bytes[DECODE_MAX_LEN + 1];
+    unsigned n = 0;
+    struct decoded d;
+    enum decode_status st;
+    const struct itlb_entry *e = mmu_fetch(c, la);
+
+    if (!e) {
+        return fetch_fault(c);
+    }
+    do {
+        uint32_t a = la + n;
+        if (n > 0 && (a & PAGE_MASK) == 0) {
+            e = mmu_fetch(c, a);
+            if (!e) {
+                return fetch_fault(c);
+            }
+        }
+        if ((uint32_t)c->eip + n > c->seg[SEG_CS].limit) {
+            exc_set_err(c, EXC_GP, 0);
+            return fetch_fault(c);
+        }
+        bytes[n++] = fetch_byte(c, e, a & PAGE_MASK);
+        st = decode(bytes, n, code_size(mode), &d);
+    } while (st == DEC_MORE && n < sizeof bytes);
+
+    t->mode = mode;
+    t->cached = false;
+    t->code = NULL;
+    t->n = 0;
+    t->branches = 0;
+    t->pgoff[0] = la & PAGE_MASK;
+    enum translate_kind k = add_insn(c, t, st, &d, bytes);
+    finish(c, t, k != TR_JUMP && k != TR_STOP);
+    return t->rec;
+}
+
+static struct trace *build_cached(struct cpu *c, const struct itlb_entry *e, uint64_t pa,
+                                  uint32_t mode)
+{
+    struct trace_cache *tc = c->tc;
+    if (tc->used + trace_bytes(TRACE_RECORDS_MAX) > POOL_BYTES) {
+        trace_flush_now(c);
+    }
+    struct trace *t = (struct trace *)(void *)(tc->pool + tc->used);
+    t->mode = mode;
+    t->pa = pa;
+    t->code = e->code;
+    t->cached = true;
+    t->dead = false;
+    if (!build(c, t, e->host, pa & PAGE_MASK, PAGE_SIZE)) {
+        return NULL;
+    }
+    tc->used += trace_bytes(t->nrec);
+    t->lines = line_mask(t->pgoff[0], t->pgoff[t->n] - 1u);
+    if (t->code) {
+        if (*t->code == 0) {
+            tlb_drop_writes(c, pa & ~(uint64_t)PAGE_MASK);
+        }
+        *t->code |= t->lines;
+    }
+    struct trace **h = &tc->by_pa[hash_pa(pa, mode)];
+    t->hash_next = *h;
+    *h = t;
+    struct trace **p = &tc->by_page[hash_page(pa)];
+    t->page_next = *p;
+    *p = t;
+    c->st.traces_built++;
+    return t;
+}
+
+struct insn *trace_lookup(struct cpu *c, uint32_t extra)
+{
+    uint32_t mode = c->mode | extra;
+    uint32_t eip = (uint32_t)c->eip;
+    uint32_t la = (uint32_t)c->seg[SEG_CS].base + eip;
+    const struct itlb_entry *e = &c->tlb->code[(la >> PAGE_SHIFT) & (ITLB_SIZE - 1)];
+
+    c->st.trace_lookups++;
+    c->page_eip = eip - (la & PAGE_MASK);
+    if (!(mode & MODE_FLAT)) {
+        const struct segment *cs = &c->seg[SEG_CS];
+        if (eip > cs->limit) {
+            exc_set_err(c, EXC_GP, 0);
+            return fetch_fault(c);
+        }
+        if ((uint64_t)eip + (PAGE_MASK - (la & PAGE_MASK)) > cs->limit) {
+            return build_scratch(c, mode); /* the limit is not part of a trace's key */
+        }
+    }
+    if (e->tag != (la & ~PAGE_MASK)) {
+        e = mmu_fetch(c, la);
+        if (!e) {
+            return fetch_fault(c);
+        }
+    }
+    if (!e->host) {
+        return build_scratch(c, mode);
+    }
+    uint64_t pa = e->pa | (la & PAGE_MASK);
+    struct trace *t = c->tc->by_pa[hash_pa(pa, mode)];
+    while (t && (t->pa != pa || t->mode != mode)) {
+        t = t->hash_next;
+    }
+    if (!t) {
+        t = build_cached(c, e, pa, mode);
+        if (!t) {
+            return build_scratch(c, mode);
+        }
+    }
+    return t->rec;
+}
+
+/* --- links -------------------------------------------------------------------------------------- */
+
+static bool linkable(const struct cpu *c, const struct insn *to)
+{
+    return to != c->leave && insn_trace(to)->cached;
+}
+
+static void make_xlink(struct cpu *c, struct insn *i, struct insn *to, uint64_t source)
+{
+    uint32_t s = (uint32_t)source;
+    set_handler(c, i, H_xlink);
+    i->link = to;
+    i->disp = c->link_gen;
+    memcpy(&i->dst, &s, sizeof s);
+}
+
+struct insn *x_stub(struct cpu *c, struct insn *i)
+{
+    struct insn *branch = i->link;
+    struct trace *src = insn_trace(branch);
+    uint64_t source = c->page_eip;
+    uint32_t epoch = c->tc->epoch;
+    uint32_t rel = (uint32_t)branch_eip(c, i) - (uint32_t)source;
+    bool exact = rel == i->imm; /* not cut to 16 bits: valid wherever the page is mapped */
+
+    c->eip = branch_eip(c, i);
+    struct insn *to = trace_lookup(c, 0);
+    if (epoch != c->tc->epoch || !src->cached || src->dead || !linkable(c, to)) {
+        return to;
+    }
+    if (rel < PAGE_SIZE && exact) {
+        branch->link = to;
+    } else if (exact) {
+        make_xlink(c, i, to, source);
+    }
+    return to;
+}
+
+struct insn *x_xlink_miss(struct cpu *c, struct insn *i)
+{
+    uint64_t source = c->page_eip;
+    uint32_t epoch = c->tc->epoch;
+
+    c->eip = branch_eip(c, i);
+    struct insn *to = trace_lookup(c, 0);
+    if (epoch == c->tc->epoch && linkable(c, to)) {
+        make_xlink(c, i, to, source);
+    }
+    return to;
+}
+
+/* The code at this record was overwritten after it was decoded: go on with what is there now. */
+struct insn *x_stale(struct cpu *c, struct insn *i)
+{
+    c->eip = (uint32_t)(c->page_eip + insn_trace(i)->pgoff[i->idx]);
+    c->left -= i->idx;
+    if (c->left <= 0) {
+        return c->leave;
+    }
+    return trace_lookup(c, 0);
+}
+
+struct insn *exec_indirect(struct cpu *c, struct insn *i UNUSED)
+{
+    uint64_t eip = c->eip;
+    if (c->left <= 0) {
+        return c->leave;
+    }
+    struct insn *to = trace_lookup(c, 0);
+    if (linkable(c, to)) {
+        struct jump_entry *j = &c->jump[JUMP_HASH(eip)];
+        j->key = (uint64_t)c->link_gen << 32 | (uint32_t)eip;
+        j->page_eip = c->page_eip;
+        j->rec = to;
+    }
+    return to;
+}
+
+struct insn *exec_event(struct cpu *c, struct insn *i)
+{
+    c->eip = branch_eip(c, i);
+    return c->leave;
+}
+
+/* --- invalidation -------------------------------------------------------------------------------- */
+
+static void kill(struct cpu *c, struct trace *t)
+{
+    struct trace **h = &c->tc->by_pa[hash_pa(t->pa, t->mode)];
+    while (*h != t) {
+        h = &(*h)->hash_next;
+    }
+    *h = t->hash_next;
+    /* Instructions and the fall record; stubs behind them still lead to the right address. */
+    for (unsigned k = 0; k <= t->n && k < t->nrec; k++) {
+        if (k < t->n || t->rec[k].id == H_fall) {
+            set_handler(c, &t->rec[k], H_stale);
+        }
+    }
+    t->dead = true;
+}
+
+static void written_in_page(struct cpu *c, uint64_t pa, unsigned len)
+{
+    uint32_t hit = line_mask(pa & PAGE_MASK, (unsigned)(pa & PAGE_MASK) + len - 1);
+    uint32_t rest = 0;
+    uint32_t *code = NULL;
+    uint64_t page = pa & ~(uint64_t)PAGE_MASK;
+    struct trace **p = &c->tc->by_page[hash_page(pa)];
+
+    while (*p) {
+        struct trace *t = *p;
+        if ((t->pa & ~(uint64_t)PAGE_MASK) != page || !t->code) {
+            p = &t->page_next;
+            continue;
+        }
+        code = t->code;
+        if (t->lines & hit) {
+            *p = t->page_next;
+            kill(c, t);
+        } else {
+            rest |= t->lines;
+            p = &t->page_next;
+        }
+    }
+    if (code) {
+        *code = rest;
+        c->st.smc_hits++;
+    }
+}
+
+void trace_written(struct cpu *c, uint64_t pa, uint64_t len)
+{
+    while (len) {
+        uint64_t n = MIN(len, PAGE_SIZE - (pa & PAGE_MASK));
+        written_in_page(c, pa, (unsigned)n);
+        pa += n;
+        len -= n;
+    }
+}

@@ -1,0 +1,93 @@
+/*
+ * Trace cache: straight runs of decoded records, keyed by physical address and mode word.
+ *
+ * A trace is a pure function of (code bytes, entry, mode): up to TRACE_MAX instructions, through
+ * not-taken conditional branches, within one page.  An instruction that crosses a page, or code that is not in
+ * plain memory, runs from a scratch trace that is decoded every time.  Links: a branch's `link` is its own stub
+ * record until first use; within a page it then is the target's first record, across pages the stub becomes
+ * an xlink with a generation check, so nothing is ever searched for and unlinked.
+ */
+#ifndef OXBOW_CPU_TRACE_H
+#define OXBOW_CPU_TRACE_H
+
+#include "cpu/exec.h"
+#include "cpu/handlers.h"
+
+struct trace {
+    uint64_t pa;      /* of the first byte */
+    struct trace *hash_next, *page_next;
+    uint32_t *code;   /* line mask of the page, NULL when the memory never changes (ROM) */
+    uint32_t lines;   /* 128-byte lines of the page that the bytes touch */
+    uint32_t mode;
+    uint32_t branches; /* bit k: instruction k is a direct branch */
+    uint8_t n;        /* instructions */
+    uint8_t nrec;     /* records: instructions, fall, stubs */
+    bool cached;      /* false: scratch trace, never linked to */
+    bool dead;
+    uint16_t pgoff[TRACE_MAX + 1]; /* offset in the page of each instruction, and of the end */
+    struct insn rec[];
+};
+
+#define TRACE_RECORDS_MAX (2 * TRACE_MAX + 2)
+
+ALWAYS_INLINE struct trace *insn_trace(const struct insn *i)
+{
+    return CONTAINER_OF(i - i->idx, struct trace, rec);
+}
+
+/* The page_eip an xlink is valid for; it sits in the register bytes of the record. */
+ALWAYS_INLINE uint32_t xlink_source(const struct insn *i)
+{
+    uint32_t v;
+    memcpy(&v, &i->dst, sizeof v);
+    return v;
+}
+
+/* Branch target relative to the page that executes, truncated to the operand size (a16 = 16-bit). */
+ALWAYS_INLINE uint64_t branch_eip(const struct cpu *c, const struct insn *i)
+{
+    uint32_t t = (uint32_t)c->page_eip + i->imm;
+    return i->a16 ? t & 0xffff : t;
+}
+
+/* A near transfer whose target is c->eip; the instruction has been charged. */
+struct insn *exec_indirect(struct cpu *c, struct insn *i);
+/* Time is up (or something is pending) at a taken direct branch: leave at its target. */
+struct insn *exec_event(struct cpu *c, struct insn *i);
+
+bool trace_cache_new(struct cpu *c);
+void trace_cache_free(struct cpu *c);
+/* Flush asked for while traces may be running; done by the run loop. */
+bool trace_flush_pending(const struct cpu *c);
+void trace_flush_now(struct cpu *c);
+
+/*
+ * First record of the trace at c->eip in c->mode (plus `extra` mode bits); sets c->page_eip.  When the
+ * bytes cannot be fetched the fault has been delivered and c->leave is returned.
+ */
+struct insn *trace_lookup(struct cpu *c, uint32_t extra);
+
+struct insn *x_stub(struct cpu *c, struct insn *i);
+struct insn *x_stale(struct cpu *c, struct insn *i);
+struct insn *x_xlink_miss(struct cpu *c, struct insn *i);
+
+/*
+ * Decoded instruction to record (translate.c).  Fills everything but idx, link, pgoff.  Branch
+ * targets are left as page offsets in imm.  pgoff: offset of the instruction (bytes) in its page.
+ */
+enum translate_kind {
+    TR_PLAIN,  /* goes on with the next instruction */
+    TR_BRANCH, /* needs a stub; goes on when not taken */
+    TR_JUMP,   /* needs a stub; nothing follows */
+    TR_END,    /* ends the trace; a fall record follows (AT_END instructions) */
+    TR_STOP,   /* ends the trace; nothing follows (indirect transfers) */
+    TR_ALONE,  /* REP: a trace of its own; a fall record follows */
+};
+enum translate_kind translate(const struct cpu *c, const struct decoded *d, uint32_t mode,
+                              unsigned pgoff, const uint8_t *bytes, struct insn *i);
+/* Record that raises #UD (or #GP for over-long instructions). */
+enum translate_kind translate_fault(unsigned vector, struct insn *i);
+
+op_fn generic_handler(unsigned id);
+
+#endif

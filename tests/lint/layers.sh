@@ -1,0 +1,36 @@
+#!/bin/sh
+# R2: who may include whom.  Usage: layers.sh SOURCE_DIR
+cd "${1:-.}" || exit 2
+bad=0
+# check FILES PATTERN-OF-ALLOWED-FOLDERS
+check() {
+    what=$1 allowed=$2
+    shift 2
+    out=$(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$@" /dev/null |
+        grep -vE "#[[:space:]]*include[[:space:]]*\"($allowed)")
+    if [ -n "$out" ]; then
+        echo "$what may include only $allowed:"
+        echo "$out"
+        bad=1
+    fi
+}
+chips=$(ls devices/*.c devices/*.h | grep -vE '/(machine|pc|loader|input)\.[ch]$')
+check 'memory/' 'memory/' memory/*.[ch]
+check 'cpu/' '(cpu|memory)/' cpu/*
+check 'chips' '(devices|memory)/' $chips
+check 'the board' '(bios|cpu|devices|memory)/|oxbow\.h' devices/machine.[ch] devices/pc.[ch] devices/loader.[ch]
+check 'gui/' 'gui/|bios/images\.h|oxbow\.h|devices/(block|chardev|surface)\.h|memory/' gui/*.[ch]
+
+# A chip includes its own header and the interfaces, never another chip.
+interfaces='device|sched|irq|dma_port|block|chardev|surface|pci|ps2|ide|ide_core|vga|vga_priv'
+for f in $chips; do
+    own=$(basename "$f" | sed 's/\.[ch]$//')
+    out=$(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"devices/' "$f" |
+        grep -vE "\"devices/($interfaces|$own)\.h\"")
+    if [ -n "$out" ]; then
+        echo "$f includes another chip:"
+        echo "$out"
+        bad=1
+    fi
+done
+exit $bad
