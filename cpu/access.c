@@ -1,0 +1,473 @@
+/*
+ * Guest memory for everything that is not a TLB hit of a hot handler: page crossing, MMIO, pages
+ * that hold decoded code, alignment checks, data breakpoints; operand and stack helpers on top.
+ *
+ * Source: Intel SDM vol. 3 chapters 4, 5.3, 6.15 (#AC), 17.2 (debug registers).
+ * Invariants: both pages of a crossing access are translated, for the right direction, before the
+ * first byte moves; a store into a marked code line is reported after the bytes are in memory.
+ */
+#include "cpu/access.h"
+
+#include "cpu/system.h"
+#include "memory/bytes.h"
+
+bool exc_set(struct cpu *c, unsigned vector)
+{
+    c->exc.vector = (uint8_t)vector;
+    c->exc.has_error = false;
+    c->exc.error = 0;
+    return false;
+}
+
+bool exc_set_err(struct cpu *c, unsigned vector, uint32_t error)
+{
+    c->exc.vector = (uint8_t)vector;
+    c->exc.has_error = true;
+    c->exc.error = (uint16_t)error;
+    return false;
+}
+
+/* --- debug registers and alignment: what c->tlb == &c->tlb_slow stands for ------------------ */
+
+void debug_watch(struct cpu *c, uint64_t addr, unsigned size, unsigned kind)
+{
+    unsigned n;
+
+    for (n = 0; n < 4; n++) {
+        unsigned field = (unsigned)(c->dr[7] >> (16 + n * 4)) & 15;
+        unsigned len = (field >> 2) == 2 ? 8 : (field >> 2) + 1;
+        unsigned rw = field & 3;
+        uint64_t start = c->dr[n] & ~(uint64_t)(len - 1);
+
+        if (!(c->dr[7] >> (n * 2) & 3) || rw == 0 || (rw == WATCH_IO) != (kind == WATCH_IO) ||
+            (rw == WATCH_WRITE && kind == WATCH_READ)) {
+            continue;
+        }
+        if (addr < start + len && start < addr + size) {
+            c->debug_trap |= 1u << n;
+        }
+    }
+}
+
+/* Everything that makes a data access special; runs before it for #AC. */
+static bool slow_checks(struct cpu *c, uint64_t la, unsigned align, unsigned size, bool write)
+{
+    if (c->cpl == 3 && (c->cr0 & CR0_AM) && (c->eflags & FLAG_AC) && (la & (align - 1))) {
+        return exc_set_err(c, EXC_AC, 0);
+    }
+    debug_watch(c, la, size, write ? WATCH_WRITE : WATCH_READ);
+    return true;
+}
+
+/* --- one page ------------------------------------------------------------------------------- */
+
+/* Where the bytes of an access inside one page are. */
+struct ref {
+    uint8_t *host;  /* NULL: through the bus */
+    uint32_t *code; /* stores: line mask to look at, or NULL */
+    uint64_t pa;
+};
+
+static bool page_ref(struct cpu *c, uint64_t la, bool user, bool write, struct ref *r)
+{
+    struct tlb *t = tlb_for(c, user);
+    unsigned n = TLB_INDEX(la), off = la & PAGE_MASK;
+    uint64_t page = la - off, pa;
+    struct tlb_entry *e = &t->e[n];
+    struct tlb_info *info = &t->info[n];
+
+    r->code = NULL;
+    if (LIKELY((write ? e->wtag : e->rtag) == page)) {
+        r->host = e->host + off;
+        r->pa = info->pa | off;
+        return true;
+    }
+    /*
+     * Host memory without a write tag and without a mask: permission or dirty flag has to be
+     * renewed.
+     */
+    if (info->tag != page || (write && (!info->write || (e->host && !e->code)))) {
+        if (!mmu_translate(c, la, write ? ACC_WRITE : ACC_READ, user, &pa)) {
+            return false;
+        }
+    }
+    r->pa = info->pa | off;
+    r->host = NULL;
+    if (write) {
+        if (e->code && *e->code == 0) {
+            e->wtag = page; /* all its traces are gone */
+            e->code = NULL;
+        }
+        if (e->wtag == page || e->code) {
+            r->host = e->host + off;
+            r->code = e->code;
+        }
+    } else if (e->rtag == page) {
+        r->host = e->host + off;
+    }
+    return true;
+}
+
+/* Mask of the 128-byte lines that [off, off + size) of a page touches; size > 0. */
+static uint32_t line_mask(unsigned off, unsigned size)
+{
+    return (2u << ((off + size - 1) >> 7)) - (1u << (off >> 7));
+}
+
+static void ref_stored(struct cpu *c, const struct ref *r, unsigned size)
+{
+    if (UNLIKELY(r->code) && (*r->code & line_mask(r->pa & PAGE_MASK, size))) {
+        trace_written(c, r->pa, size);
+    }
+}
+
+static uint64_t ref_load(struct cpu *c, const struct ref *r, unsigned size)
+{
+    return r->host ? get_n(r->host, size) : bus_read(c->mem, r->pa, size);
+}
+
+static void ref_store(struct cpu *c, const struct ref *r, unsigned size, uint64_t v)
+{
+    if (r->host) {
+        put_n(r->host, size, v);
+        ref_stored(c, r, size);
+    } else {
+        bus_write(c->mem, r->pa, size, v);
+    }
+}
+
+static void ref_load_bytes(struct cpu *c, const struct ref *r, uint8_t *to, unsigned n)
+{
+    if (r->host) {
+        memcpy(to, r->host, n);
+    } else {
+        bus_read_block(c->mem, r->pa, to, n);
+    }
+}
+
+static void ref_store_bytes(struct cpu *c, const struct ref *r, const uint8_t *from, unsigned n)
+{
+    if (r->host) {
+        memcpy(r->host, from, n);
+        ref_stored(c, r, n);
+    } else {
+        bus_write_block(c->mem, r->pa, from, n);
+    }
+}
+
+/* --- linear addresses ----------------------------------------------------------------------- */
+
+/* Both halves of [la, la + n), n <= 4096; r[1] is unused when *first == n. */
+static bool span_ref(struct cpu *c, uint64_t la, unsigned n, bool user, bool write, struct ref r[2],
+                     unsigned *first)
+{
+    unsigned room = PAGE_SIZE - (unsigned)(la & PAGE_MASK);
+
+    *first = MIN(n, room);
+    return page_ref(c, la, user, write, &r[0]) &&
+           (n <= room || page_ref(c, (uint32_t)(la + room), user, write, &r[1]));
+}
+
+static bool span_load(struct cpu *c, uint64_t la, void *to, unsigned n, bool user)
+{
+    struct ref r[2];
+    unsigned first;
+
+    if (!span_ref(c, la, n, user, false, r, &first)) {
+        return false;
+    }
+    ref_load_bytes(c, &r[0], to, first);
+    if (first < n) {
+        ref_load_bytes(c, &r[1], (uint8_t *)to + first, n - first);
+    }
+    return true;
+}
+
+static bool span_store(struct cpu *c, uint64_t la, const void *from, unsigned n, bool user)
+{
+    struct ref r[2];
+    unsigned first;
+
+    if (!span_ref(c, la, n, user, true, r, &first)) {
+        return false;
+    }
+    ref_store_bytes(c, &r[0], from, first);
+    if (first < n) {
+        ref_store_bytes(c, &r[1], (const uint8_t *)from + first, n - first);
+    }
+    return true;
+}
+
+static bool read_crossing(struct cpu *c, uint64_t la, unsigned size, bool user, uint64_t *v)
+{
+    uint8_t buf[8];
+
+    if (!span_load(c, la, buf, size, user)) {
+        return false;
+    }
+    *v = get_n(buf, size);
+    return true;
+}
+
+static bool write_crossing(struct cpu *c, uint64_t la, unsigned size, bool user, uint64_t v)
+{
+    uint8_t buf[8];
+
+    put_n(buf, size, v);
+    return span_store(c, la, buf, size, user);
+}
+
+bool priv_read(struct cpu *c, uint64_t la, unsigned size, bool user, uint64_t *v)
+{
+    struct ref r;
+
+    la = (uint32_t)la;
+    if (UNLIKELY((la & PAGE_MASK) + size > PAGE_SIZE)) {
+        return read_crossing(c, la, size, user, v);
+    }
+    if (!page_ref(c, la, user, false, &r)) {
+        return false;
+    }
+    *v = ref_load(c, &r, size);
+    return true;
+}
+
+bool priv_write(struct cpu *c, uint64_t la, unsigned size, bool user, uint64_t v)
+{
+    struct ref r;
+
+    la = (uint32_t)la;
+    if (UNLIKELY((la & PAGE_MASK) + size > PAGE_SIZE)) {
+        return write_crossing(c, la, size, user, v);
+    }
+    if (!page_ref(c, la, user, true, &r)) {
+        return false;
+    }
+    ref_store(c, &r, size, v);
+    return true;
+}
+
+bool priv_probe(struct cpu *c, uint64_t la, unsigned n, bool write, bool user)
+{
+    struct ref r[2];
+    unsigned first;
+
+    return span_ref(c, (uint32_t)la, n, user, write, r, &first);
+}
+
+bool lin_read(struct cpu *c, uint64_t la, unsigned size, uint64_t *v)
+{
+    la = (uint32_t)la;
+    if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, false)) {
+        return false;
+    }
+    return priv_read(c, la, size, c->cpl == 3, v);
+}
+
+bool lin_write(struct cpu *c, uint64_t la, unsigned size, uint64_t v)
+{
+    la = (uint32_t)la;
+    if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, true)) {
+        return false;
+    }
+    return priv_write(c, la, size, c->cpl == 3, v);
+}
+
+/* Alignment that #AC wants from operands that are no power of two, or wider than 8 bytes. */
+static unsigned block_align(unsigned n)
+{
+    return n == 10 ? 8 : n >= 4 ? 4 : n;
+}
+
+bool lin_read_bytes(struct cpu *c, uint64_t la, void *to, unsigned n)
+{
+    la = (uint32_t)la;
+    if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, block_align(n), n, false)) {
+        return false;
+    }
+    return span_load(c, la, to, n, c->cpl == 3);
+}
+
+bool lin_write_bytes(struct cpu *c, uint64_t la, const void *from, unsigned n)
+{
+    la = (uint32_t)la;
+    if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, block_align(n), n, true)) {
+        return false;
+    }
+    return span_store(c, la, from, n, c->cpl == 3);
+}
+
+bool lin_probe(struct cpu *c, uint64_t la, unsigned n, bool write)
+{
+    return priv_probe(c, la, n, write, c->cpl == 3);
+}
+
+bool sys_read(struct cpu *c, uint64_t la, unsigned size, uint64_t *v)
+{
+    return priv_read(c, la, size, false, v);
+}
+
+bool sys_write(struct cpu *c, uint64_t la, unsigned size, uint64_t v)
+{
+    return priv_write(c, la, size, false, v);
+}
+
+bool rmw_begin(struct cpu *c, uint64_t la, unsigned size, struct rmw *m, uint64_t *v)
+{
+    struct ref r[2];
+    unsigned first;
+
+    la = (uint32_t)la;
+    m->la = la;
+    m->size = size;
+    m->host = NULL;
+    if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, true)) {
+        return false;
+    }
+    if (!span_ref(c, la, size, c->cpl == 3, true, r, &first)) {
+        return false;
+    }
+    if (first < size) {
+        return read_crossing(c, la, size, c->cpl == 3, v);
+    }
+    if (r[0].host && !r[0].code) {
+        m->host = r[0].host;
+    }
+    *v = ref_load(c, &r[0], size);
+    return true;
+}
+
+void rmw_end(struct cpu *c, const struct rmw *m, uint64_t v)
+{
+    if (LIKELY(m->host)) {
+        put_n(m->host, m->size, v);
+    } else {
+        /* rmw_begin has translated it for writing, and nothing in between changes page tables. */
+        (void)priv_write(c, m->la, m->size, c->cpl == 3, v);
+    }
+}
+
+/* --- segment and offset --------------------------------------------------------------------- */
+
+bool seg_linear(struct cpu *c, unsigned seg, uint64_t ea, unsigned n, enum access acc, uint64_t *la)
+{
+    const struct segment *s = &c->seg[seg];
+    uint64_t len = acc == ACC_READ || acc == ACC_FETCH ? s->rlen : s->wlen;
+
+    if (UNLIKELY((uint64_t)(uint32_t)(ea - s->lo) + n > len)) {
+        return exc_set_err(c, seg == SEG_SS ? EXC_SS : EXC_GP, 0);
+    }
+    *la = (uint32_t)(s->base + ea);
+    return true;
+}
+
+bool mem_read(struct cpu *c, unsigned seg, uint64_t ea, unsigned size, uint64_t *v)
+{
+    uint64_t la;
+
+    return seg_linear(c, seg, ea, size, ACC_READ, &la) && lin_read(c, la, size, v);
+}
+
+bool mem_write(struct cpu *c, unsigned seg, uint64_t ea, unsigned size, uint64_t v)
+{
+    uint64_t la;
+
+    return seg_linear(c, seg, ea, size, ACC_WRITE, &la) && lin_write(c, la, size, v);
+}
+
+bool mem_read_bytes(struct cpu *c, unsigned seg, uint64_t ea, void *to, unsigned n)
+{
+    uint64_t la;
+
+    return seg_linear(c, seg, ea, n, ACC_READ, &la) && lin_read_bytes(c, la, to, n);
+}
+
+bool mem_write_bytes(struct cpu *c, unsigned seg, uint64_t ea, const void *from, unsigned n)
+{
+    uint64_t la;
+
+    return seg_linear(c, seg, ea, n, ACC_WRITE, &la) && lin_write_bytes(c, la, from, n);
+}
+
+/* --- stack ---------------------------------------------------------------------------------- */
+
+bool stack_push(struct cpu *c, unsigned size, uint64_t v)
+{
+    uint32_t esp = (reg32(c, REG_ESP) - size) & c->sp_mask;
+
+    if (!mem_write(c, SEG_SS, esp, size, v)) {
+        return false;
+    }
+    stack_set(c, esp);
+    return true;
+}
+
+bool stack_pop(struct cpu *c, unsigned size, uint64_t *v)
+{
+    uint32_t esp = reg32(c, REG_ESP);
+
+    if (!mem_read(c, SEG_SS, esp & c->sp_mask, size, v)) {
+        return false;
+    }
+    stack_set(c, esp + size);
+    return true;
+}
+
+bool stack_peek(struct cpu *c, uint64_t n, unsigned size, uint64_t *v)
+{
+    return mem_read(c, SEG_SS, (reg32(c, REG_ESP) + n) & c->sp_mask, size, v);
+}
+
+/* --- operands of a record ------------------------------------------------------------------- */
+
+uint64_t insn_reg(const struct cpu *c, unsigned off, unsigned size)
+{
+    const char *lane = (const char *)c + off;
+
+    switch (size) {
+    case 1:
+        return *(const reg8_t *)lane;
+    case 2:
+        return *(const reg16_t *)lane;
+    case 4:
+        return *(const reg32_t *)lane;
+    default:
+        return *(const reg64_t *)lane;
+    }
+}
+
+void insn_set_reg(struct cpu *c, unsigned off, unsigned size, uint64_t v)
+{
+    switch (size) {
+    case 1:
+        R8(off) = (uint8_t)v;
+        break;
+    case 2:
+        R16(off) = (uint16_t)v;
+        break;
+    case 4:
+        R32(off) = (uint32_t)v;
+        break;
+    default:
+        R64(off) = v;
+        break;
+    }
+}
+
+bool insn_read(struct cpu *c, const struct insn *i, unsigned off, unsigned size, uint64_t *v)
+{
+    if (i->flags & INSN_MEM) {
+        return mem_read(c, i->seg, insn_ea(c, i), size, v);
+    }
+    *v = insn_reg(c, off, size);
+    return true;
+}
+
+bool insn_write(struct cpu *c, const struct insn *i, unsigned off, unsigned size, uint64_t v)
+{
+    if (i->flags & INSN_MEM) {
+        return mem_write(c, i->seg, insn_ea(c, i), size, v);
+    }
+    insn_set_reg(c, off, size, v);
+    return true;
+}

@@ -1,0 +1,542 @@
+/*
+ * Interrupts and exceptions: delivery in real, V86 and protected mode, stack switches, escalation.
+ *
+ * Source: Intel SDM vol. 3 chapters 6 (6.12, 6.13, 6.15), 20.2, 20.3 (V86 and VME), vol. 2 INT n.
+ * Invariants: a delivery that fails changes nothing but c->exc, except after a task switch has
+ * been committed (TRANSFER_FAULT_NEW); escalation ends after a few steps, in shutdown at the
+ * latest.
+ */
+#include "cpu/cpuid.h"
+#include "cpu/system.h"
+
+#define DR7_GD (1u << 13)
+
+/* --- frames --------------------------------------------------------------------------------- */
+
+void frame_start(struct frame *f, const struct segment *ss, uint32_t esp, unsigned size, bool user,
+                 uint16_t error)
+{
+    f->ss = ss;
+    f->esp = esp;
+    f->mask = ss->attr & ATTR_DB ? 0xffffffffu : 0xffff;
+    f->size = size;
+    f->user = user;
+    f->error = error;
+    f->n = 0;
+}
+
+static bool frame_check_span(struct cpu *c, const struct frame *f, uint32_t ea, unsigned n)
+{
+    if ((uint64_t)(uint32_t)(ea - f->ss->lo) + n > f->ss->wlen) {
+        return exc_set_err(c, EXC_SS, f->error);
+    }
+    return priv_probe(c, f->ss->base + ea, n, true, f->user);
+}
+
+bool frame_check(struct cpu *c, struct frame *f)
+{
+    unsigned total = f->n * f->size, k;
+    uint32_t ea = (f->esp - total) & f->mask;
+
+    if ((uint64_t)ea + total <= (uint64_t)f->mask + 1) {
+        return frame_check_span(c, f, ea, total);
+    }
+    for (k = 1; k <= f->n; k++) { /* wraps inside the segment */
+        if (!frame_check_span(c, f, (f->esp - k * f->size) & f->mask, f->size)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void frame_store(struct cpu *c, struct frame *f)
+{
+    unsigned k;
+
+    for (k = 0; k < f->n; k++) {
+        uint32_t ea = (f->esp - (k + 1) * f->size) & f->mask;
+
+        (void)priv_write(c, f->ss->base + ea, f->size, f->user, f->val[k]);
+    }
+    f->esp = (f->esp & ~f->mask) | ((f->esp - f->n * f->size) & f->mask);
+}
+
+bool tss_stack(struct cpu *c, unsigned cpl, uint16_t *ss, uint32_t *esp)
+{
+    bool wide = c->tr.attr & 8;
+    uint32_t at = wide ? 4 + cpl * 8 : 2 + cpl * 4;
+    uint64_t sp, sel;
+
+    if (at + (wide ? 5u : 3u) > c->tr.limit) {
+        return exc_sel(c, EXC_TS, c->tr.sel);
+    }
+    if (!sys_read(c, c->tr.base + at, wide ? 4 : 2, &sp) ||
+        !sys_read(c, c->tr.base + at + (wide ? 4 : 2), 2, &sel)) {
+        return false;
+    }
+    *esp = (uint32_t)sp;
+    *ss = (uint16_t)sel;
+    return true;
+}
+
+/* --- real mode ------------------------------------------------------------------------------ */
+
+static enum transfer real_interrupt(struct cpu *c, uint8_t vector, uint64_t eip)
+{
+    struct segment cs;
+    struct frame f;
+    uint64_t v;
+
+    if (vector * 4u + 3 > c->idtr.limit) {
+        exc_set_err(c, EXC_GP, vector * 8u + 2);
+        return TRANSFER_FAULT;
+    }
+    frame_start(&f, &c->seg[SEG_SS], reg32(c, REG_ESP), 2, false, 0);
+    frame_push(&f, flags_get(c));
+    frame_push(&f, c->seg[SEG_CS].sel);
+    frame_push(&f, (uint32_t)eip);
+    if (!sys_read(c, c->idtr.base + vector * 4u, 4, &v) || !frame_check(c, &f)) {
+        return TRANSFER_FAULT;
+    }
+    frame_store(c, &f);
+    set_reg32(c, REG_ESP, f.esp);
+    c->eflags &= ~(uint32_t)(FLAG_IF | FLAG_TF | FLAG_RF | FLAG_AC);
+    cs = seg_real(c, SEG_CS, (uint16_t)(v >> 16), false);
+    seg_set(c, SEG_CS, &cs);
+    cpu_update_mode(c);
+    c->eip = v & 0xffff;
+    return TRANSFER_DONE;
+}
+
+/* --- protected mode ------------------------------------------------------------------------- */
+
+/* A failed delivery; selector error codes tell that the event came from outside of the program. */
+static enum transfer refused(struct cpu *c, bool ext)
+{
+    if (ext && c->exc.vector >= EXC_TS && c->exc.vector <= EXC_GP) {
+        c->exc.error |= 1;
+    }
+    return TRANSFER_FAULT;
+}
+
+static bool is_fault_class(uint8_t vector)
+{
+    switch (vector) {
+    case EXC_DB: /* instruction breakpoints are faults, but leave RF to the handler */
+    case EXC_NMI:
+    case EXC_BP:
+    case EXC_OF:
+    case EXC_DF:
+    case EXC_MC:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static uint32_t pushed_flags(const struct cpu *c, uint8_t vector, enum intr_source src)
+{
+    uint32_t image = flags_get(c);
+
+    if (src == INTR_SOFT) {
+        return image & ~(uint32_t)FLAG_RF;
+    }
+    return src == INTR_FAULT && is_fault_class(vector) ? image | FLAG_RF : image;
+}
+
+/* What an interrupt or trap gate leads to. */
+struct target {
+    struct segment cs, ss;
+    unsigned cpl;
+    bool inner; /* switches stacks */
+    uint32_t eip, esp;
+};
+
+/* CS checks of a gate with selector sel; then the stack it runs on. */
+static bool gate_target(struct cpu *c, const struct desc *gate, struct target *t)
+{
+    uint16_t sel = gate_selector(gate), ss;
+    struct desc d;
+
+    if (sel_null(sel)) {
+        return exc_set_err(c, EXC_GP, 0);
+    }
+    if (!desc_fetch(c, sel, EXC_GP, &d)) {
+        return false;
+    }
+    if (!desc_is_code(&d) || desc_dpl(&d) > c->cpl) {
+        return exc_sel(c, EXC_GP, sel);
+    }
+    if (!desc_present(&d)) {
+        return exc_sel(c, EXC_NP, sel);
+    }
+    t->cpl = desc_is_conforming(&d) ? c->cpl : desc_dpl(&d);
+    if (v86_mode(c) && t->cpl != 0) {
+        return exc_sel(c, EXC_GP, sel);
+    }
+    t->inner = t->cpl < c->cpl;
+    if (t->inner) {
+        if (!tss_stack(c, t->cpl, &ss, &t->esp) ||
+            !seg_prepare_stack(c, ss, t->cpl, EXC_TS, &t->ss)) {
+            return false;
+        }
+    } else {
+        t->ss = c->seg[SEG_SS];
+        t->esp = reg32(c, REG_ESP);
+    }
+    t->eip = gate_offset(gate);
+    if (!desc_set_accessed(c, &d)) {
+        return false;
+    }
+    t->cs = desc_to_segment((uint16_t)((sel & 0xfffc) | t->cpl), &d);
+    return t->eip <= t->cs.limit || exc_set_err(c, EXC_GP, 0);
+}
+
+static void push_outer_state(const struct cpu *c, struct frame *f)
+{
+    if (v86_mode(c)) {
+        frame_push(f, c->seg[SEG_GS].sel);
+        frame_push(f, c->seg[SEG_FS].sel);
+        frame_push(f, c->seg[SEG_DS].sel);
+        frame_push(f, c->seg[SEG_ES].sel);
+    }
+    frame_push(f, c->seg[SEG_SS].sel);
+    frame_push(f, reg32(c, REG_ESP));
+}
+
+static void clear_data_segments(struct cpu *c)
+{
+    static const uint8_t data[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
+    unsigned n;
+
+    for (n = 0; n < ARRAY_LEN(data); n++) {
+        c->seg[data[n]].sel = 0;
+        c->seg[data[n]].attr = 0;
+    }
+}
+
+static enum transfer gate_interrupt(struct cpu *c, const struct desc *gate, uint8_t vector,
+                                    enum intr_source src, bool has_error, uint32_t error,
+                                    uint64_t eip)
+{
+    uint32_t clear = FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM;
+    bool ext = src != INTR_SOFT, from_v86 = v86_mode(c), stepping = c->eflags & FLAG_TF;
+    struct target t;
+    struct frame f;
+
+    if (!gate_target(c, gate, &t)) {
+        return refused(c, ext);
+    }
+    frame_start(&f, &t.ss, t.esp, desc_type(gate) & 8 ? 4 : 2, t.cpl == 3,
+                t.inner ? t.ss.sel & 0xfffc : 0);
+    if (t.inner) {
+        push_outer_state(c, &f);
+    }
+    frame_push(&f, pushed_flags(c, vector, src));
+    frame_push(&f, c->seg[SEG_CS].sel);
+    frame_push(&f, (uint32_t)eip);
+    if (has_error) {
+        frame_push(&f, error);
+    }
+    if (!frame_check(c, &f)) {
+        return refused(c, ext);
+    }
+    frame_store(c, &f);
+    if (desc_type(gate) == DESC_INT16 || desc_type(gate) == DESC_INT32) {
+        clear |= FLAG_IF;
+    }
+    c->eflags &= ~clear;
+    cpu_set_cpl(c, t.cpl);
+    set_reg32(c, REG_ESP, f.esp);
+    if (t.inner) {
+        seg_set(c, SEG_SS, &t.ss);
+    }
+    seg_set(c, SEG_CS, &t.cs);
+    if (from_v86) {
+        clear_data_segments(c);
+    }
+    if (from_v86 || stepping) {
+        cpu_update_mode(c);
+    }
+    c->eip = t.eip;
+    return TRANSFER_DONE;
+}
+
+static enum transfer protected_interrupt(struct cpu *c, uint8_t vector, enum intr_source src,
+                                         bool has_error, uint32_t error, uint64_t eip)
+{
+    uint32_t where = vector * 8u + 2;
+    bool ext = src != INTR_SOFT;
+    struct desc gate;
+    uint64_t v;
+
+    if (vector * 8u + 7 > c->idtr.limit) {
+        exc_set_err(c, EXC_GP, where);
+        return refused(c, ext);
+    }
+    gate.la = c->idtr.base + vector * 8u;
+    if (!sys_read(c, gate.la, 8, &v)) {
+        return TRANSFER_FAULT;
+    }
+    gate.lo = (uint32_t)v;
+    gate.hi = (uint32_t)(v >> 32);
+    switch (desc_is_segment(&gate) ? 0 : desc_type(&gate)) {
+    case DESC_TASK_GATE:
+    case DESC_INT16:
+    case DESC_TRAP16:
+    case DESC_INT32:
+    case DESC_TRAP32:
+        break;
+    default:
+        exc_set_err(c, EXC_GP, where);
+        return refused(c, ext);
+    }
+    if (src == INTR_SOFT && desc_dpl(&gate) < c->cpl) {
+        exc_set_err(c, EXC_GP, where);
+        return TRANSFER_FAULT;
+    }
+    if (!desc_present(&gate)) {
+        exc_set_err(c, EXC_NP, where);
+        return refused(c, ext);
+    }
+    if (desc_type(&gate) == DESC_TASK_GATE) {
+        enum transfer t = task_enter(c, gate_selector(&gate), TASK_INT, eip, has_error, error);
+
+        if (t != TRANSFER_DONE) {
+            refused(c, ext);
+        }
+        return t;
+    }
+    return gate_interrupt(c, &gate, vector, src, has_error, error, eip);
+}
+
+enum transfer intr_transfer(struct cpu *c, uint8_t vector, enum intr_source src, bool has_error,
+                            uint32_t error, uint64_t eip)
+{
+    enum transfer t;
+
+    if (protected_mode(c)) {
+        t = protected_interrupt(c, vector, src, has_error, error, eip);
+    } else {
+        t = real_interrupt(c, vector, eip);
+    }
+    if (t == TRANSFER_DONE) {
+        c->step = false;
+        if (vector == EXC_DB && (c->dr[7] & DR7_GD)) {
+            c->dr[7] &= ~(uint64_t)DR7_GD; /* the handler may use the debug registers */
+        }
+    }
+    return t;
+}
+
+bool intr_deliver(struct cpu *c, uint8_t vector, enum intr_source src, bool has_error,
+                  uint32_t error, uint64_t eip)
+{
+    return intr_transfer(c, vector, src, has_error, error, eip) == TRANSFER_DONE;
+}
+
+/* --- V86 with VME: INT n through the task's own vector table -------------------------------- */
+
+/* The redirection bit of a vector (SDM vol. 3, 20.3.3); false with c->exc when the TSS has none. */
+static bool redirection_bit(struct cpu *c, uint8_t vector, bool *protected_handler)
+{
+    uint64_t map, bits;
+    uint32_t at;
+
+    if (!(c->tr.attr & 8) || c->tr.limit < 0x67) {
+        return exc_set_err(c, EXC_GP, 0);
+    }
+    if (!sys_read(c, c->tr.base + 0x66, 2, &map)) {
+        return false;
+    }
+    at = (uint32_t)map - 32 + vector / 8u;
+    if (map < 32 || at > c->tr.limit) {
+        return exc_set_err(c, EXC_GP, 0);
+    }
+    if (!sys_read(c, c->tr.base + at, 1, &bits)) {
+        return false;
+    }
+    *protected_handler = bits >> (vector & 7) & 1;
+    return true;
+}
+
+static enum transfer v86_redirect(struct cpu *c, uint8_t vector, uint64_t eip)
+{
+    uint32_t image = flags_get(c);
+    bool virtual_if = cpu_iopl(c) < 3;
+    struct segment cs;
+    struct frame f;
+    uint64_t v;
+
+    if (virtual_if) {
+        image = (image & ~(uint32_t)FLAG_IF) | FLAG_IOPL | (image & FLAG_VIF ? FLAG_IF : 0);
+    }
+    frame_start(&f, &c->seg[SEG_SS], reg32(c, REG_ESP), 2, true, 0);
+    frame_push(&f, image);
+    frame_push(&f, c->seg[SEG_CS].sel);
+    frame_push(&f, (uint32_t)eip);
+    if (!priv_read(c, vector * 4u, 4, true, &v) || !frame_check(c, &f)) {
+        return TRANSFER_FAULT;
+    }
+    frame_store(c, &f);
+    set_reg32(c, REG_ESP, f.esp);
+    c->eflags &= ~(uint32_t)(FLAG_TF | FLAG_RF | FLAG_NT | (virtual_if ? FLAG_VIF : FLAG_IF));
+    cs = seg_real(c, SEG_CS, (uint16_t)(v >> 16), true);
+    seg_set(c, SEG_CS, &cs);
+    c->eip = v & 0xffff;
+    c->step = false;
+    return TRANSFER_DONE;
+}
+
+enum transfer intr_v86_int(struct cpu *c, uint8_t vector, uint64_t eip)
+{
+    bool protected_handler = true;
+
+    if (c->cr4 & CR4_VME) {
+        if (!redirection_bit(c, vector, &protected_handler)) {
+            return TRANSFER_FAULT;
+        }
+        if (!protected_handler) {
+            return v86_redirect(c, vector, eip);
+        }
+    }
+    if (cpu_iopl(c) < 3) {
+        exc_set_err(c, EXC_GP, 0);
+        return TRANSFER_FAULT;
+    }
+    return intr_transfer(c, vector, INTR_SOFT, false, 0, eip);
+}
+
+/* --- exceptions ----------------------------------------------------------------------------- */
+
+enum exception_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE };
+
+static enum exception_class classify(uint8_t vector)
+{
+    switch (vector) {
+    case EXC_DE:
+    case EXC_TS:
+    case EXC_NP:
+    case EXC_SS:
+    case EXC_GP:
+        return CONTRIBUTORY;
+    case EXC_PF:
+        return PAGE_FAULT;
+    case EXC_DF:
+        return DOUBLE;
+    default:
+        return BENIGN;
+    }
+}
+
+/* A fault on the way to a handler: what to deliver instead; false: shutdown.  SDM table 6-5. */
+static bool escalate(const struct exception *first, struct exception *second)
+{
+    enum exception_class a = classify(first->vector), b = classify(second->vector);
+
+    if (a == DOUBLE) {
+        return false;
+    }
+    if ((a == CONTRIBUTORY && b == CONTRIBUTORY) || (a == PAGE_FAULT && b != BENIGN)) {
+        second->vector = EXC_DF;
+        second->has_error = true;
+        second->error = 0;
+    }
+    return true;
+}
+
+void intr_exception(struct cpu *c, uint64_t eip)
+{
+    struct exception now = c->exc;
+    unsigned rounds;
+
+    c->st.exceptions++;
+    if (now.vector != EXC_DB) {
+        c->debug_trap = 0; /* the instruction is going to be executed again */
+    }
+    for (rounds = 0; rounds < 8; rounds++) {
+        struct exception next;
+        enum transfer t;
+
+        if (now.vector == EXC_PF) {
+            c->cr2 = now.cr2;
+        }
+        t = intr_transfer(c, now.vector, INTR_FAULT, now.has_error, now.error, eip);
+        if (t == TRANSFER_DONE) {
+            return;
+        }
+        if (t == TRANSFER_FAULT_NEW) {
+            eip = c->eip;
+        }
+        next = c->exc;
+        if (next.vector == EXC_PF) {
+            c->cr2 = next.cr2;
+        }
+        if (!escalate(&now, &next)) {
+            break;
+        }
+        now = next;
+    }
+    c->eip = eip;
+    c->step = false;
+    c->shutdown = true;
+    if (c->cfg.wiring.shutdown) {
+        c->cfg.wiring.shutdown(c->cfg.wiring.ctx);
+    }
+}
+
+static void deliver_outside(struct cpu *c, uint8_t vector)
+{
+    uint64_t eip = c->eip;
+    enum transfer t = intr_transfer(c, vector, INTR_EXTERNAL, false, 0, eip);
+
+    if (t != TRANSFER_DONE) {
+        intr_exception(c, t == TRANSFER_FAULT_NEW ? c->eip : eip);
+    }
+}
+
+void intr_external(struct cpu *c, uint8_t vector)
+{
+    deliver_outside(c, vector);
+}
+
+void intr_nmi(struct cpu *c)
+{
+    c->nmi_blocked = true;
+    deliver_outside(c, EXC_NMI);
+}
+
+void intr_debug_trap(struct cpu *c)
+{
+    if (c->debug_trap) {
+        c->dr[6] |= c->debug_trap;
+        c->debug_trap = 0;
+        exc_set(c, EXC_DB);
+        intr_exception(c, c->eip);
+    }
+}
+
+bool intr_code_breakpoint(struct cpu *c)
+{
+    uint32_t la = (uint32_t)(c->seg[SEG_CS].base + c->eip);
+    uint32_t hits = 0;
+    unsigned n;
+
+    if (c->eflags & FLAG_RF) {
+        return false;
+    }
+    for (n = 0; n < 4; n++) {
+        bool on = c->dr[7] >> (n * 2) & 3;
+
+        if (on && (c->dr[7] >> (16 + n * 4) & 3) == 0 && (uint32_t)c->dr[n] == la) {
+            hits |= 1u << n;
+        }
+    }
+    if (!hits) {
+        return false;
+    }
+    c->dr[6] |= hits;
+    exc_set(c, EXC_DB);
+    intr_exception(c, c->eip);
+    return true;
+}

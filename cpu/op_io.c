@@ -1,0 +1,181 @@
+/*
+ * IN, OUT, INS, OUTS with I/O permission.
+ *
+ * Source: Intel SDM vol. 1 chapter 18 (18.5 protected-mode I/O), vol. 2.
+ * REP forms do a bounded run of elements per execution, each counted as one instruction at the
+ * moment it happens, so devices see exact time; the run ends early when the run loop has something
+ * to do. An element's memory side is checked before its port is touched, so a fault loses no data.
+ */
+#include "cpu/system.h"
+
+#define SLOWOP(name, op) struct insn *x_##name(struct cpu *c, struct insn *i);
+#include "cpu/ops_sys.def"
+#undef SLOWOP
+
+/* IOPL, or the permission bitmap of a 32-bit TSS. */
+static bool port_allowed(struct cpu *c, uint16_t port, unsigned size)
+{
+    uint64_t map, bits;
+    uint32_t at;
+
+    if (!protected_mode(c) || (!v86_mode(c) && c->cpl <= cpu_iopl(c))) {
+        return true;
+    }
+    if (!(c->tr.attr & 8) || !(c->tr.attr & ATTR_P) || c->tr.limit < 0x67) {
+        return exc_set_err(c, EXC_GP, 0);
+    }
+    if (!sys_read(c, c->tr.base + 0x66, 2, &map)) {
+        return false;
+    }
+    at = (uint32_t)map + port / 8u;
+    if (at + 1 > c->tr.limit) {
+        return exc_set_err(c, EXC_GP, 0);
+    }
+    if (!sys_read(c, c->tr.base + at, 2, &bits)) {
+        return false;
+    }
+    if (bits >> (port & 7) & ((1u << size) - 1)) {
+        return exc_set_err(c, EXC_GP, 0);
+    }
+    return true;
+}
+
+static void watch_port(struct cpu *c, uint16_t port, unsigned size)
+{
+    if (UNLIKELY(c->dr[7] & 0xff) && (c->cr4 & CR4_DE)) {
+        debug_watch(c, port, size, WATCH_IO);
+    }
+}
+
+static uint64_t port_in(struct cpu *c, uint16_t port, unsigned size)
+{
+    watch_port(c, port, size);
+    return bus_read(c->io, port, size);
+}
+
+static void port_out(struct cpu *c, uint16_t port, unsigned size, uint64_t v)
+{
+    watch_port(c, port, size);
+    bus_write(c->io, port, size, v);
+}
+
+/* The port operand: DX, or an immediate, which leaves another number in the record. */
+static uint16_t port_operand(const struct cpu *c, const struct insn *i, unsigned reg)
+{
+    return lane_reg(reg) == REG_EDX ? reg16(c, REG_EDX) : (uint8_t)i->imm;
+}
+
+struct insn *x_in(struct cpu *c, struct insn *i)
+{
+    uint16_t port = port_operand(c, i, i->src);
+    uint64_t v;
+
+    if (!port_allowed(c, port, i->osize)) {
+        return cpu_fault(c, i);
+    }
+    v = port_in(c, port, i->osize);
+    if (i->osize == 1) {
+        set_reg8(c, REG_EAX, (uint8_t)v);
+    } else if (i->osize == 2) {
+        set_reg16(c, REG_EAX, (uint16_t)v);
+    } else {
+        set_reg32(c, REG_EAX, (uint32_t)v);
+    }
+    return cpu_leave_next(c, i);
+}
+
+struct insn *x_out(struct cpu *c, struct insn *i)
+{
+    uint16_t port = port_operand(c, i, i->dst);
+    unsigned size = i->osize;
+    uint32_t v = reg32(c, REG_EAX);
+
+    if (!port_allowed(c, port, size)) {
+        return cpu_fault(c, i);
+    }
+    port_out(c, port, size, size == 1 ? v & 0xff : size == 2 ? v & 0xffff : v);
+    return cpu_leave_next(c, i);
+}
+
+/* --- strings -------------------------------------------------------------------------------- */
+
+static uint32_t string_mask(const struct insn *i)
+{
+    return i->a16 ? 0xffff : 0xffffffffu;
+}
+
+static void step_register(struct cpu *c, const struct insn *i, unsigned reg, uint32_t by)
+{
+    uint32_t mask = string_mask(i), v = reg32(c, reg);
+
+    set_reg32(c, reg, (v & ~mask) | ((v + by) & mask));
+}
+
+static bool ins_element(struct cpu *c, const struct insn *i)
+{
+    unsigned size = i->osize;
+    uint16_t port = reg16(c, REG_EDX);
+    uint64_t la;
+
+    if (!port_allowed(c, port, size) ||
+        !seg_linear(c, SEG_ES, reg32(c, REG_EDI) & string_mask(i), size, ACC_WRITE, &la) ||
+        !lin_probe(c, la, size, true)) {
+        return false;
+    }
+    return lin_write(c, la, size, port_in(c, port, size));
+}
+
+static bool outs_element(struct cpu *c, const struct insn *i)
+{
+    uint16_t port = reg16(c, REG_EDX);
+    uint64_t v;
+
+    if (!port_allowed(c, port, i->osize) ||
+        !mem_read(c, i->seg, reg32(c, REG_ESI) & string_mask(i), i->osize, &v)) {
+        return false;
+    }
+    port_out(c, port, i->osize, v);
+    return true;
+}
+
+static struct insn *run_string(struct cpu *c, struct insn *i, unsigned reg,
+                               bool (*element)(struct cpu *, const struct insn *))
+{
+    uint32_t by = c->eflags & FLAG_DF ? 0u - i->osize : i->osize, count;
+    bool first;
+
+    if (i->rep == REP_NONE) {
+        if (!element(c, i)) {
+            return cpu_fault(c, i);
+        }
+        step_register(c, i, reg, by);
+        return cpu_leave_next(c, i);
+    }
+    for (first = true;; first = false) {
+        count = reg32(c, REG_ECX) & string_mask(i);
+        if (count == 0) {
+            return cpu_leave_next(c, i);
+        }
+        if (!first && (c->left <= 0 || (c->mode & MODE_ONE))) {
+            return cpu_leave_again(c, i);
+        }
+        if (!element(c, i)) {
+            return cpu_fault(c, i);
+        }
+        step_register(c, i, reg, by);
+        step_register(c, i, REG_ECX, ~0u);
+        if (count > 1) {
+            c->left--; /* the last element is charged when the instruction is left */
+        }
+    }
+}
+
+struct insn *x_ins(struct cpu *c, struct insn *i)
+{
+    return run_string(c, i, REG_EDI, ins_element);
+}
+
+struct insn *x_outs(struct cpu *c, struct insn *i)
+{
+    return run_string(c, i, REG_ESI, outs_element);
+}

@@ -1,0 +1,328 @@
+/*
+ * Segmentation: descriptors, segment register loads, access windows, and the mode word derived
+ * from them.
+ *
+ * Source: Intel SDM vol. 3 chapters 3.4, 3.5, 5.2 to 5.7; vol. 2 MOV, POP, LxS.
+ * Invariants: c->seg[] is written through seg_set() (or followed by seg_update()), so windows,
+ * sp_mask, mode and links always match.  A window of length 0 refuses every access: null
+ * selectors, execute-only code for reads, read-only data for writes.
+ */
+#include "cpu/system.h"
+
+#define SPAN_4G ((uint64_t)1 << 32)
+
+/* --- windows and mode ----------------------------------------------------------------------- */
+
+void seg_window(struct segment *s, bool descriptors)
+{
+    unsigned type = s->attr & ATTR_TYPE;
+    uint64_t len = (uint64_t)s->limit + 1;
+
+    s->lo = 0;
+    s->rlen = s->wlen = 0;
+    if (!(s->attr & ATTR_P)) {
+        return;
+    }
+    if (!(type & TYPE_CODE) && (type & TYPE_DOWN)) {
+        uint64_t top = s->attr & ATTR_DB ? SPAN_4G : 0x10000;
+
+        s->lo = s->limit + 1;
+        len = top > len ? top - len : 0;
+        if (len == 0) {
+            s->lo = 0;
+        }
+    }
+    if (!descriptors) { /* real and V86 mode read and write through any register */
+        s->rlen = s->wlen = len;
+        return;
+    }
+    if (!(type & TYPE_CODE) || (type & TYPE_READ)) {
+        s->rlen = len;
+    }
+    if (!(type & TYPE_CODE) && (type & TYPE_WRITE)) {
+        s->wlen = len;
+    }
+}
+
+static bool flat_data(const struct segment *s)
+{
+    return s->base == 0 && s->lo == 0 && s->rlen == SPAN_4G && s->wlen == SPAN_4G;
+}
+
+static bool code_breakpoints(const struct cpu *c)
+{
+    unsigned n;
+
+    for (n = 0; n < 4; n++) {
+        if ((c->dr[7] >> (n * 2) & 3) && (c->dr[7] >> (16 + n * 4) & 3) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void update_mode_word(struct cpu *c)
+{
+    const struct segment *cs = &c->seg[SEG_CS], *ss = &c->seg[SEG_SS];
+    uint32_t mode = 0;
+
+    if (cs->attr & ATTR_DB) {
+        mode |= MODE_CODE32;
+    }
+    if (cs->base == 0 && cs->lo == 0 && cs->rlen == SPAN_4G && (ss->attr & ATTR_DB) &&
+        flat_data(ss) && flat_data(&c->seg[SEG_DS]) && flat_data(&c->seg[SEG_ES])) {
+        mode |= MODE_FLAT;
+    }
+    /* One instruction at a time also lets the trap of a data breakpoint follow its instruction. */
+    if ((c->eflags & FLAG_TF) || UNLIKELY(c->dr[7] & 0xff)) {
+        if ((c->eflags & FLAG_TF) || code_breakpoints(c) || c->tlb == &c->tlb_slow) {
+            mode |= MODE_ONE;
+        }
+    }
+    if (mode != c->mode) {
+        c->mode = mode;
+        trace_unlink(c); /* the jump cache knows EIPs, not modes */
+    }
+    c->sp_mask = ss->attr & ATTR_DB ? 0xffffffffu : 0xffff;
+}
+
+void seg_update(struct cpu *c, unsigned seg)
+{
+    seg_window(&c->seg[seg], descriptor_mode(c));
+    update_mode_word(c);
+}
+
+void cpu_update_mode(struct cpu *c)
+{
+    unsigned n;
+
+    c->a20_mask = c->a20_off ? ~((uint64_t)1 << 20) : ~(uint64_t)0;
+    c->fpu_trap = (c->cr0 & (CR0_EM | CR0_TS)) != 0;
+    if ((c->cr0 & CR0_EM) || !(c->cr4 & CR4_OSFXSR)) {
+        c->sse_trap = EXC_UD;
+    } else {
+        c->sse_trap = c->cr0 & CR0_TS ? EXC_NM : 0;
+    }
+    for (n = 0; n < SEG_COUNT; n++) {
+        seg_window(&c->seg[n], descriptor_mode(c));
+    }
+    tlb_select(c);
+    update_mode_word(c);
+}
+
+void cpu_set_cpl(struct cpu *c, unsigned cpl)
+{
+    c->cpl = (uint8_t)cpl;
+    tlb_select(c);
+}
+
+void cpu_set_eflags(struct cpu *c, uint32_t image, uint32_t mask)
+{
+    uint32_t old = flags_get(c), now;
+
+    mask &= cpu_eflags_mask(c);
+    now = (old & ~mask) | (image & mask);
+    flags_put(c, now);
+    if ((old ^ now) & (FLAG_VM | FLAG_AC | FLAG_TF)) {
+        cpu_update_mode(c);
+    }
+}
+
+void seg_set(struct cpu *c, unsigned seg, const struct segment *s)
+{
+    struct segment *to = &c->seg[seg];
+
+    if (seg == SEG_CS &&
+        (to->base != s->base || to->limit != s->limit || ((to->attr ^ s->attr) & ATTR_DB))) {
+        trace_unlink(c);
+    }
+    *to = *s;
+    seg_update(c, seg);
+}
+
+/* --- real and V86 mode ---------------------------------------------------------------------- */
+
+struct segment seg_real(const struct cpu *c, unsigned seg, uint16_t sel, bool v86)
+{
+    struct segment s = c->seg[seg];
+
+    s.sel = sel;
+    s.base = (uint32_t)sel << 4;
+    if (v86) {
+        s.limit = 0xffff;
+        s.attr = ATTR_P | ATTR_DPL | ATTR_S | TYPE_WRITE | TYPE_ACCESSED;
+    } else {
+        /* Limit and size stay what protected mode left there ("unreal" mode). */
+        s.attr = (s.attr & (ATTR_DB | ATTR_G)) | ATTR_P | ATTR_S | TYPE_WRITE | TYPE_ACCESSED;
+    }
+    seg_window(&s, false);
+    return s;
+}
+
+void seg_load_real(struct cpu *c, unsigned seg, uint16_t sel)
+{
+    struct segment s = seg_real(c, seg, sel, v86_mode(c));
+
+    seg_set(c, seg, &s);
+}
+
+/* --- descriptors ---------------------------------------------------------------------------- */
+
+uint32_t desc_limit(const struct desc *d)
+{
+    uint32_t limit = (d->hi & 0xf0000) | (d->lo & 0xffff);
+
+    return d->hi & 0x800000 ? limit << 12 | 0xfff : limit;
+}
+
+struct segment desc_to_segment(uint16_t sel, const struct desc *d)
+{
+    struct segment s = {0};
+
+    s.sel = sel;
+    s.base = (d->hi & 0xff000000u) | (d->hi & 0xff) << 16 | d->lo >> 16;
+    s.limit = desc_limit(d);
+    s.attr = (d->hi >> 8) & 0xf0ff;
+    seg_window(&s, true);
+    return s;
+}
+
+struct segment seg_flat(uint16_t sel, bool code, unsigned dpl)
+{
+    struct segment s = {0};
+
+    s.sel = sel;
+    s.limit = 0xffffffffu;
+    s.attr = ATTR_G | ATTR_DB | ATTR_P | ATTR_S | dpl << ATTR_DPL_SHIFT | TYPE_ACCESSED |
+             (code ? TYPE_CODE | TYPE_READ : TYPE_WRITE);
+    seg_window(&s, true);
+    return s;
+}
+
+bool desc_look(struct cpu *c, uint16_t sel, struct desc *d, bool *fault)
+{
+    const bool local = sel & 4;
+    uint64_t base = local ? c->ldtr.base : c->gdtr.base, v;
+    uint32_t limit = local ? c->ldtr.limit : c->gdtr.limit;
+
+    *fault = false;
+    if ((local && !(c->ldtr.attr & ATTR_P)) || (sel | 7u) > limit) {
+        return false;
+    }
+    d->la = (uint32_t)(base + (sel & 0xfff8u));
+    if (!sys_read(c, d->la, 8, &v)) {
+        *fault = true;
+        return false;
+    }
+    d->lo = (uint32_t)v;
+    d->hi = (uint32_t)(v >> 32);
+    return true;
+}
+
+bool desc_fetch(struct cpu *c, uint16_t sel, unsigned vector, struct desc *d)
+{
+    bool fault;
+
+    return desc_look(c, sel, d, &fault) || (!fault && exc_sel(c, vector, sel));
+}
+
+bool desc_set_accessed(struct cpu *c, struct desc *d)
+{
+    if (d->hi & TYPE_ACCESSED << 8) {
+        return true;
+    }
+    d->hi |= TYPE_ACCESSED << 8;
+    return sys_write(c, d->la + 5, 1, (d->hi >> 8) & 0xff);
+}
+
+bool desc_set_busy(struct cpu *c, struct desc *d, bool busy)
+{
+    d->hi = busy ? d->hi | 0x200 : d->hi & ~0x200u;
+    return sys_write(c, d->la + 5, 1, (d->hi >> 8) & 0xff);
+}
+
+/* --- loads of data segments and SS ---------------------------------------------------------- */
+
+static bool stack_allowed(struct cpu *c, uint16_t sel, unsigned cpl, unsigned vector,
+                          const struct desc *d)
+{
+    if ((sel & 3) != cpl || !desc_is_segment(d) || desc_is_code(d) ||
+        !(desc_type(d) & TYPE_WRITE) || desc_dpl(d) != cpl) {
+        return exc_sel(c, vector, sel);
+    }
+    return desc_present(d) || exc_sel(c, EXC_SS, sel);
+}
+
+static bool data_allowed(struct cpu *c, uint16_t sel, unsigned cpl, unsigned vector,
+                         const struct desc *d)
+{
+    if (!desc_is_segment(d) || (desc_is_code(d) && !(desc_type(d) & TYPE_READ))) {
+        return exc_sel(c, vector, sel);
+    }
+    if (!desc_is_conforming(d) && ((sel & 3u) > desc_dpl(d) || cpl > desc_dpl(d))) {
+        return exc_sel(c, vector, sel);
+    }
+    return desc_present(d) || exc_sel(c, EXC_NP, sel);
+}
+
+bool seg_prepare(struct cpu *c, unsigned seg, uint16_t sel, unsigned cpl, unsigned vector,
+                 struct segment *out)
+{
+    struct desc d;
+
+    if (sel_null(sel)) {
+        if (seg == SEG_SS) {
+            return exc_set_err(c, vector, 0);
+        }
+        *out = c->seg[seg]; /* base and limit stay for a later real mode */
+        out->sel = sel;
+        out->attr &= ATTR_DB | ATTR_G;
+        seg_window(out, true);
+        return true;
+    }
+    if (!desc_fetch(c, sel, vector, &d)) {
+        return false;
+    }
+    if (!(seg == SEG_SS ? stack_allowed(c, sel, cpl, vector, &d)
+                        : data_allowed(c, sel, cpl, vector, &d))) {
+        return false;
+    }
+    if (!desc_set_accessed(c, &d)) {
+        return false;
+    }
+    *out = desc_to_segment(sel, &d);
+    return true;
+}
+
+bool seg_load(struct cpu *c, unsigned seg, uint16_t sel)
+{
+    struct segment s;
+
+    if (!descriptor_mode(c)) {
+        seg_load_real(c, seg, sel);
+        return true;
+    }
+    if (!seg_prepare(c, seg, sel, c->cpl, EXC_GP, &s)) {
+        return false;
+    }
+    seg_set(c, seg, &s);
+    return true;
+}
+
+void seg_drop_inner(struct cpu *c, unsigned cpl)
+{
+    static const uint8_t data[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
+    unsigned n;
+
+    for (n = 0; n < ARRAY_LEN(data); n++) {
+        struct segment *s = &c->seg[data[n]];
+        unsigned type = s->attr & ATTR_TYPE;
+        bool conforming = (type & TYPE_CODE) && (type & TYPE_CONFORMING);
+
+        if ((s->attr & ATTR_P) && !conforming && (s->attr & ATTR_DPL) >> ATTR_DPL_SHIFT < cpl) {
+            s->sel = 0;
+            s->attr &= ATTR_DB | ATTR_G;
+            seg_update(c, data[n]);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+/*
+ * What the system half of the CPU shares among its own files: accesses at a chosen privilege,
+ * descriptors, prepared segment loads, stack frames, and the tests that privileged instructions
+ * begin with.
+ *
+ * Source: Intel SDM vol. 3 chapters 3, 5, 6, 7.  Everything here follows one pattern (R5): "fetch"
+ * and "prepare" functions may fail and change nothing but accessed bits and c->exc; "set"
+ * functions commit.
+ */
+#ifndef OXBOW_CPU_SYSTEM_H
+#define OXBOW_CPU_SYSTEM_H
+
+#include "cpu/exec.h"
+
+/* --- accesses at a privilege that is not the current one (access.c) ------------------------- */
+
+bool priv_read(struct cpu *c, uint64_t la, unsigned size, bool user, uint64_t *v);
+bool priv_write(struct cpu *c, uint64_t la, unsigned size, bool user, uint64_t v);
+bool priv_probe(struct cpu *c, uint64_t la, unsigned n, bool write, bool user);
+/* The TLB that holds translations for a privilege. */
+ALWAYS_INLINE struct tlb *tlb_for(struct cpu *c, bool user)
+{
+    return user == (c->cpl == 3) ? c->tlb : user ? &c->tlb_user : &c->tlb_kernel;
+}
+
+/* --- paging control (mmu.c) ----------------------------------------------------------------- */
+
+/*
+ * Reads and checks the four PAE pointers at cr3; false (nothing changed) when reserved bits are
+ * set.
+ */
+bool mmu_load_pdptes(struct cpu *c, uint64_t cr3);
+ALWAYS_INLINE bool mmu_is_pae(uint64_t cr0, uint64_t cr4, uint64_t efer)
+{
+    return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA);
+}
+
+/* --- descriptors (seg.c) -------------------------------------------------------------------- */
+
+enum {
+    DESC_TSS16 = 1, DESC_LDT = 2, DESC_TSS16_BUSY = 3, DESC_CALL16 = 4, DESC_TASK_GATE = 5,
+    DESC_INT16 = 6, DESC_TRAP16 = 7, DESC_TSS32 = 9, DESC_TSS32_BUSY = 11, DESC_CALL32 = 12,
+    DESC_INT32 = 14, DESC_TRAP32 = 15,
+    TYPE_ACCESSED = 1, TYPE_WRITE = 2, TYPE_DOWN = 4, TYPE_CODE = 8, /* data */
+    TYPE_READ = 2, TYPE_CONFORMING = 4,                              /* code */
+};
+
+struct desc {
+    uint64_t la; /* where it is */
+    uint32_t lo, hi;
+};
+
+ALWAYS_INLINE unsigned desc_type(const struct desc *d)
+{
+    return (d->hi >> 8) & 15;
+}
+
+ALWAYS_INLINE unsigned desc_dpl(const struct desc *d)
+{
+    return (d->hi >> 13) & 3;
+}
+
+ALWAYS_INLINE bool desc_present(const struct desc *d)
+{
+    return (d->hi >> 15) & 1;
+}
+
+/* S bit: code or data. */
+ALWAYS_INLINE bool desc_is_segment(const struct desc *d)
+{
+    return (d->hi >> 12) & 1;
+}
+
+ALWAYS_INLINE bool desc_is_code(const struct desc *d)
+{
+    return (d->hi & 0x1800) == 0x1800;
+}
+
+ALWAYS_INLINE bool desc_is_conforming(const struct desc *d)
+{
+    return desc_is_code(d) && (desc_type(d) & TYPE_CONFORMING);
+}
+
+ALWAYS_INLINE bool sel_null(uint16_t sel)
+{
+    return (sel & 0xfffc) == 0;
+}
+
+/* Gates: selector and offset of 16- and 32-bit ones. */
+ALWAYS_INLINE uint16_t gate_selector(const struct desc *d)
+{
+    return (uint16_t)(d->lo >> 16);
+}
+
+ALWAYS_INLINE uint32_t gate_offset(const struct desc *d)
+{
+    return (desc_type(d) & 8 ? d->hi & 0xffff0000u : 0) | (d->lo & 0xffff);
+}
+
+uint32_t desc_limit(const struct desc *d); /* in bytes */
+/*
+ * Fetches the descriptor of a non-null selector; outside of the table: `vector` with the selector.
+ */
+bool desc_fetch(struct cpu *c, uint16_t sel, unsigned vector, struct desc *d);
+/*
+ * The same for instructions that answer in ZF: false with *fault clear means "no such descriptor".
+ */
+bool desc_look(struct cpu *c, uint16_t sel, struct desc *d, bool *fault);
+bool desc_set_accessed(struct cpu *c, struct desc *d);
+/* Rewrites the type of a system descriptor (busy bit of a TSS). */
+bool desc_set_busy(struct cpu *c, struct desc *d, bool busy);
+struct segment desc_to_segment(uint16_t sel, const struct desc *d);
+
+/* #vector with a selector error code. */
+ALWAYS_INLINE bool exc_sel(struct cpu *c, unsigned vector, uint16_t sel)
+{
+    return exc_set_err(c, vector, sel & 0xfffcu);
+}
+
+/*
+ * Checks what loading a data segment or SS at privilege `cpl` demands and builds the cache
+ * contents. vector is EXC_GP, or EXC_TS in task switches and for stacks out of a TSS.
+ */
+bool seg_prepare(struct cpu *c, unsigned seg, uint16_t sel, unsigned cpl, unsigned vector,
+                 struct segment *out);
+/* The same for SS with the privilege that the new code segment will have. */
+ALWAYS_INLINE bool seg_prepare_stack(struct cpu *c, uint16_t sel, unsigned cpl, unsigned vector,
+                                     struct segment *out)
+{
+    return seg_prepare(c, SEG_SS, sel, cpl, vector, out);
+}
+/* Commits; derived fields included.  A changed CS makes cross-page links stale. */
+void seg_set(struct cpu *c, unsigned seg, const struct segment *s);
+/* The cache contents real mode (or V86) gives for a selector. */
+struct segment seg_real(const struct cpu *c, unsigned seg, uint16_t sel, bool v86);
+/* Flat segments of SYSENTER, SYSEXIT and the flat entry state. */
+struct segment seg_flat(uint16_t sel, bool code, unsigned dpl);
+/* Access window of a segment that is not in force yet. */
+void seg_window(struct segment *s, bool descriptors);
+/* Clears ES, DS, FS, GS that privilege `cpl` may not keep (returns to an outer level). */
+void seg_drop_inner(struct cpu *c, unsigned cpl);
+
+/* --- stack frames (intr.c) ------------------------------------------------------------------ */
+
+/* Values to be pushed as one: all are checked before the first is written. */
+enum { FRAME_MAX = 48 };
+struct frame {
+    const struct segment *ss; /* with its window */
+    uint32_t esp, mask;       /* before the pushes; 0xffff or 0xffffffff */
+    unsigned size;            /* 2 or 4 */
+    bool user;                /* privilege of the stores */
+    uint16_t error;           /* error code of #SS */
+    unsigned n;
+    uint32_t val[FRAME_MAX];
+};
+
+void frame_start(struct frame *f, const struct segment *ss, uint32_t esp, unsigned size, bool user,
+                 uint16_t error);
+ALWAYS_INLINE void frame_push(struct frame *f, uint32_t v)
+{
+    f->val[f->n++] = v;
+}
+bool frame_check(struct cpu *c, struct frame *f);
+/* Stores after a successful check; f->esp is the new stack pointer. */
+void frame_store(struct cpu *c, struct frame *f);
+/* The stack for privilege `cpl` out of the current TSS. */
+bool tss_stack(struct cpu *c, unsigned cpl, uint16_t *ss, uint32_t *esp);
+
+/* --- tasks (task.c) ------------------------------------------------------------------------- */
+
+enum transfer {
+    TRANSFER_DONE,      /* CS, SS, flags and c->eip are the target's */
+    TRANSFER_FAULT,     /* c->exc, nothing changed */
+    TRANSFER_FAULT_NEW, /* c->exc, to be raised in the new task at c->eip */
+};
+enum transfer task_enter(struct cpu *c, uint16_t sel, enum task_reason why, uint64_t next_eip,
+                         bool has_error, uint32_t error);
+/* Ends a handler after a transfer: at the target, or with the fault. */
+struct insn *transfer_end(struct cpu *c, struct insn *i, enum transfer t);
+/* intr_deliver with the full answer. */
+enum transfer intr_transfer(struct cpu *c, uint8_t vector, enum intr_source src, bool has_error,
+                            uint32_t error, uint64_t eip);
+
+/* INT n in V86 mode: IOPL, or VME redirection. */
+enum transfer intr_v86_int(struct cpu *c, uint8_t vector, uint64_t eip);
+
+/* --- instruction prologues ------------------------------------------------------------------ */
+
+ALWAYS_INLINE unsigned cpu_iopl(const struct cpu *c)
+{
+    return (c->eflags & FLAG_IOPL) >> 12;
+}
+
+/* Number of the 16- or 32-bit register whose lane offset a record holds. */
+ALWAYS_INLINE unsigned lane_reg(unsigned off)
+{
+    return off >> 3;
+}
+
+/* False with #GP(0) unless CPL is 0 (V86 mode is CPL 3). */
+ALWAYS_INLINE bool need_cpl0(struct cpu *c)
+{
+    return c->cpl == 0 || exc_set_err(c, EXC_GP, 0);
+}
+
+/* False with #UD in real and V86 mode. */
+ALWAYS_INLINE bool need_descriptors(struct cpu *c)
+{
+    return descriptor_mode(c) || exc_set(c, EXC_UD);
+}
+
+/* EFLAGS bits that the model has. */
+uint32_t cpu_eflags_mask(const struct cpu *c);
+/* Hits of data and I/O breakpoints go to c->debug_trap (access.c). */
+void debug_watch(struct cpu *c, uint64_t addr, unsigned size, unsigned kind);
+enum { WATCH_WRITE = 1, WATCH_IO = 2, WATCH_READ = 3 }; /* R/W field of DR7 that must match */
+
+#endif
