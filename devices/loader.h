@@ -1,0 +1,41 @@
+/*
+ * Direct kernel boot: Linux bzImage and multiboot ELF, started by a small option ROM of ours.
+ *
+ * The firmware runs as usual (so the kernel finds its tables and services) and reaches INT 19h, which the
+ * ROM has hooked.  The ROM writes to LOADER_PORT; the loader then puts kernel, initial RAM disk and
+ * parameters into guest memory and answers where to jump.  Protocols: Linux Documentation/x86/boot.rst,
+ * Multiboot Specification 0.6.96.
+ */
+#ifndef OXBOW_DEVICES_LOADER_H
+#define OXBOW_DEVICES_LOADER_H
+
+#include "memory/base.h"
+#include "memory/bus.h"
+#include "memory/err.h"
+
+/*
+ * 32-bit port of the ROM.  Any write loads; then reads give in turn: 1 kind (1 Linux: real mode;
+ * 2 multiboot: flat 32-bit), then Linux: real-mode segment; multiboot: entry EIP, EBX.
+ */
+#define LOADER_PORT 0x5e0
+
+enum loader_kind { LOADER_NONE, LOADER_LINUX, LOADER_MULTIBOOT };
+
+struct loader {
+    enum loader_kind kind;
+    uint8_t *kernel, *initrd;
+    char *cmdline;
+    size_t kernel_len, initrd_len;
+    uint64_t ram_size;
+    struct bus *mem;
+    uint32_t answer[4]; /* what the ROM reads next */
+    uint32_t answers, next;
+};
+
+/* Copies what it needs; checks that the kernel is one.  No kernel: kind stays LOADER_NONE. */
+bool loader_init(struct loader *l, struct bus *mem, uint64_t ram_size, const void *kernel,
+                 size_t kernel_len, const void *initrd, size_t initrd_len, const char *cmdline,
+                 struct err *e);
+void loader_free(struct loader *l);
+bool loader_map(struct loader *l, struct bus *io);
+#endif

@@ -1,0 +1,522 @@
+/*
+ * The machine: runs the CPU between events, lets the outside in, saves and loads.
+ *
+ * Time moves only here and in the CPU.  At every stop of the CPU: input that is due, events that are due,
+ * requests (reset, stop), then on to the next event, input or the end of the slice.
+ */
+#include "devices/machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "devices/vga.h"
+
+/* 400 million instructions a second: a plausible clock rate, and near what an interpreter reaches. */
+#define DEFAULT_IPS 400000000u
+#define MEMORY_BITS 36
+
+/* --- life ----------------------------------------------------------------------------------------- */
+
+void oxbow_config_init(struct oxbow_config *cfg)
+{
+    *cfg = (struct oxbow_config){0};
+    cfg->ram_mb = 64;
+    cfg->rtc = (struct oxbow_rtc){2000, 1, 1, 0, 0, 0};
+}
+
+const char *oxbow_cpu_help(unsigned index)
+{
+    return cpu_model_help(index);
+}
+
+static uint64_t source_now(void *ctx)
+{
+    return cpu_icount(ctx);
+}
+
+static void source_deadline(void *ctx, uint64_t due)
+{
+    cpu_limit(ctx, due);
+}
+
+static uint8_t *copy_rom(struct oxbow_blob b, uint64_t *size)
+{
+    uint8_t *p = malloc(b.len);
+    if (p) {
+        memcpy(p, b.data, b.len);
+        *size = b.len;
+    }
+    return p;
+}
+
+static bool check_config(const struct oxbow_config *cfg, struct err *e)
+{
+    if (cfg->ram_mb < 1 || cfg->ram_mb > 3072) {
+        return err_set(e, "-m %u: the memory size must be between 1 and 3072 MB", cfg->ram_mb);
+    }
+    if (cfg->ips && (cfg->ips < 1000000u || cfg->ips > 10000000000u)) {
+        return err_set(e, "the instruction rate must be between 1 and 10000 million per second");
+    }
+    if (cfg->bios.data && (cfg->bios.len < 0x10000 || cfg->bios.len > 0x100000 ||
+                           (cfg->bios.len & 0xffff))) {
+        return err_set(e, "-bios: a BIOS image has 64 KB to 1 MB in steps of 64 KB, this one has "
+                          "%zu bytes", cfg->bios.len);
+    }
+    if (cfg->vgabios.data && (cfg->vgabios.len == 0 || cfg->vgabios.len > 0x10000)) {
+        return err_set(e, "-vgabios: a video BIOS has at most 64 KB, this one has %zu bytes",
+                       cfg->vgabios.len);
+    }
+    return true;
+}
+
+static bool build(struct oxbow *m, struct err *e)
+{
+    const struct oxbow_config *cfg = &m->cfg;
+    m->ram_size = (uint64_t)cfg->ram_mb << 20;
+    m->mem = bus_new((uint64_t)1 << MEMORY_BITS);
+    m->io = bus_new(65536);
+    m->sched = sched_new(cfg->ips ? cfg->ips : DEFAULT_IPS);
+    m->ram = calloc(1, m->ram_size);
+    m->bios = copy_rom(cfg->bios, &m->bios_size);
+    if (!m->mem || !m->io || !m->sched || !m->ram || !m->bios) {
+        return err_set(e, "not enough memory for a machine with %u MB", cfg->ram_mb);
+    }
+    struct cpu_config cc = {
+        .mem = m->mem, .io = m->io, .log = &m->log, .model = cfg->cpu,
+        .generic_only = cfg->generic_only,
+    };
+    if (!loader_init(&m->loader, m->mem, m->ram_size, cfg->kernel.data, cfg->kernel.len,
+                     cfg->initrd.data, cfg->initrd.len, cfg->append, e)) {
+        return false;
+    }
+    pc_cpu_wiring(m, &cc.wiring);
+    m->cpu = cpu_new(&cc, e);
+    if (!m->cpu) {
+        return false;
+    }
+    struct bus_client client = cpu_bus_client(m->cpu);
+    bus_set_client(m->mem, &client);
+    sched_set_source(m->sched, &(struct sched_source){m->cpu, source_now, source_deadline});
+    m->env = (struct device_env){.mem = m->mem, .io = m->io, .sched = m->sched, .log = &m->log};
+    if (!pc_build(m, e)) {
+        return false;
+    }
+    cpu_reset(m->cpu);
+    /* The caller's strings and images may go away now. */
+    m->cfg.bios = m->cfg.vgabios = m->cfg.kernel = m->cfg.initrd = (struct oxbow_blob){0};
+    m->cfg.cpu = m->cfg.append = m->cfg.boot = NULL;
+    return true;
+}
+
+static void close_media(const struct oxbow_config *cfg)
+{
+    for (unsigned n = 0; n < 2; n++) {
+        block_close(cfg->floppy[n]);
+    }
+    for (unsigned n = 0; n < 4; n++) {
+        block_close(cfg->drive[n].media);
+    }
+}
+
+struct oxbow *oxbow_new(const struct oxbow_config *cfg, struct err *e)
+{
+    struct oxbow *m = check_config(cfg, e) ? calloc(1, sizeof *m) : NULL;
+    if (!m) {
+        close_media(cfg);
+        return NULL;
+    }
+    m->cfg = *cfg;
+    log_init(&m->log);
+    uint32_t guest_messages = m->log.guest_budget;
+    m->log = cfg->log;
+    m->log.guest_budget = guest_messages;
+    pc_default_roms(&m->cfg);
+    if (!build(m, e)) {
+        oxbow_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+void oxbow_free(struct oxbow *m)
+{
+    if (!m) {
+        return;
+    }
+    devices_free(&m->env);
+    pc_close_media(m);
+    cpu_free(m->cpu);
+    loader_free(&m->loader);
+    input_free(&m->input);
+    sched_free(m->sched);
+    bus_free(m->mem);
+    bus_free(m->io);
+    free(m->ram);
+    free(m->bios);
+    free(m);
+}
+
+/* --- running -------------------------------------------------------------------------------------- */
+
+void machine_stop(struct oxbow *m, enum oxbow_stop why, uint32_t value)
+{
+    if (m->stop == OXBOW_LIMIT) {
+        m->stop = (uint8_t)why;
+        m->exit_value = value;
+    }
+    cpu_kick(m->cpu);
+}
+
+void machine_ask_reset(struct oxbow *m, bool hard)
+{
+    m->reset_asked = true;
+    m->reset_hard |= hard;
+    cpu_kick(m->cpu);
+}
+
+static void do_reset(struct oxbow *m)
+{
+    bool hard = m->reset_hard;
+    m->reset_asked = m->reset_hard = false;
+    if (m->cfg.no_reboot) {
+        machine_stop(m, OXBOW_RESET, 0);
+        return;
+    }
+    if (hard) {
+        devices_reset(&m->env, RESET_WARM);
+    }
+    cpu_reset(m->cpu);
+}
+
+static void take_input(struct oxbow *m, uint64_t now)
+{
+    for (unsigned kind = 0; kind < INPUT_KINDS; kind++) {
+        const struct input_event *ev;
+        while ((ev = input_due(&m->input, kind, now)) && pc_input(m, ev)) {
+            input_take(&m->input, kind);
+        }
+    }
+}
+
+/* Input that found no room is tried again after this many instructions. */
+#define INPUT_RETRY_US 500
+
+static uint64_t next_deadline(const struct oxbow *m, uint64_t now, uint64_t end)
+{
+    uint64_t t = MIN(end, sched_next(m->sched));
+    t = MIN(t, input_next(&m->input, now));
+    for (unsigned kind = 0; kind < INPUT_KINDS; kind++) {
+        if (input_due(&m->input, kind, now)) {
+            t = MIN(t, now + sched_ips(m->sched) / 1000000u * INPUT_RETRY_US);
+        }
+    }
+    return MAX(t, now);
+}
+
+static void crashed(struct oxbow *m)
+{
+    if (m->cfg.no_reboot) {
+        machine_stop(m, OXBOW_CRASH, 0);
+    } else {
+        machine_ask_reset(m, true);
+    }
+}
+
+enum oxbow_stop oxbow_run(struct oxbow *m, uint64_t max)
+{
+    uint64_t now = cpu_icount(m->cpu), end = now + max;
+
+    while (m->stop == OXBOW_LIMIT) {
+        now = cpu_icount(m->cpu);
+        take_input(m, now);
+        sched_run(m->sched, now);
+        if (sched_held(m->sched)) {
+            return OXBOW_HELD;
+        }
+        if (m->reset_asked) {
+            do_reset(m);
+            continue;
+        }
+        if (now >= end || m->stop != OXBOW_LIMIT) {
+            break;
+        }
+        uint64_t until = next_deadline(m, now, end);
+        switch (cpu_run(m->cpu, until)) {
+        case CPU_STOP_HALT:
+            until = next_deadline(m, now, end);
+            m->idle += until - MIN(until, cpu_icount(m->cpu));
+            cpu_skip_to(m->cpu, until);
+            break;
+        case CPU_STOP_SHUTDOWN:
+            crashed(m);
+            break;
+        default:
+            break;
+        }
+    }
+    return (enum oxbow_stop)m->stop;
+}
+
+uint64_t oxbow_icount(const struct oxbow *m)
+{
+    return cpu_icount(m->cpu);
+}
+
+uint64_t oxbow_ips(const struct oxbow *m)
+{
+    return sched_ips(m->sched);
+}
+
+uint64_t oxbow_idle(const struct oxbow *m)
+{
+    return m->idle;
+}
+
+uint32_t oxbow_exit_value(const struct oxbow *m)
+{
+    return m->exit_value;
+}
+
+void oxbow_reset(struct oxbow *m)
+{
+    machine_ask_reset(m, true);
+}
+
+/* --- input ---------------------------------------------------------------------------------------- */
+
+static void put_input(struct oxbow *m, struct input_event ev)
+{
+    ev.at = MAX(ev.at, cpu_icount(m->cpu));
+    input_put(&m->input, &ev);
+}
+
+void oxbow_key(struct oxbow *m, unsigned key, bool down, uint64_t at)
+{
+    put_input(m, (struct input_event){
+                     .at = at, .kind = INPUT_KEY, .code = (uint16_t)key, .down = down});
+}
+
+void oxbow_mouse(struct oxbow *m, int dx, int dy, int dz, unsigned buttons, uint64_t at)
+{
+    put_input(m, (struct input_event){.at = at, .kind = INPUT_MOUSE, .port = (uint8_t)buttons,
+                                      .dx = (int16_t)dx, .dy = (int16_t)dy, .dz = (int16_t)dz});
+}
+
+void oxbow_serial_input(struct oxbow *m, unsigned n, uint8_t byte)
+{
+    put_input(m, (struct input_event){
+                     .at = 0, .kind = INPUT_SERIAL, .port = (uint8_t)(n & 3), .code = byte});
+}
+
+/* Set-1 code of the key of an ASCII character on a US keyboard, | 0x8000 with Shift; 0: none. */
+static unsigned key_of(char ch)
+{
+    static const char plain[] = "\0331234567890-=\b\tqwertyuiop[]\n\1asdfghjkl;'`\1\\zxcvbnm,./";
+    static const char shift[] = "\1!@#$%^&*()_+\1\1QWERTYUIOP{}\1\1ASDFGHJKL:\"~\1|ZXCVBNM<>?";
+    if (ch == ' ') {
+        return 0x39;
+    }
+    if (ch == '\1' || ch == 0) {
+        return 0;
+    }
+    const char *p = strchr(plain, ch);
+    if (p) {
+        return (unsigned)(p - plain) + 1;
+    }
+    p = strchr(shift, ch);
+    return p ? ((unsigned)(p - shift) + 1) | 0x8000 : 0;
+}
+
+uint64_t oxbow_type(struct oxbow *m, const char *text, uint64_t at)
+{
+    uint64_t step = sched_ips(m->sched) / 100; /* 10 ms */
+    at = MAX(at, cpu_icount(m->cpu));
+    for (; *text; text++) {
+        unsigned key = key_of(*text);
+        if (!key) {
+            continue;
+        }
+        if (key & 0x8000) {
+            oxbow_key(m, 0x2a, true, at);
+            at += step;
+        }
+        oxbow_key(m, key & 0x7fff, true, at);
+        at += step;
+        oxbow_key(m, key & 0x7fff, false, at);
+        at += step;
+        if (key & 0x8000) {
+            oxbow_key(m, 0x2a, false, at);
+            at += step;
+        }
+    }
+    return at;
+}
+
+bool oxbow_input_pending(const struct oxbow *m)
+{
+    return !input_empty(&m->input);
+}
+
+bool oxbow_media(struct oxbow *m, const char *slot, struct block *media, struct err *e)
+{
+    return pc_media(m, slot, media, e);
+}
+
+/* --- output --------------------------------------------------------------------------------------- */
+
+const struct surface *oxbow_surface(struct oxbow *m)
+{
+    return m->pc.vga ? vga_update(m->pc.vga) : NULL;
+}
+
+void oxbow_text(struct oxbow *m, struct text_screen *t)
+{
+    t->cols = t->rows = 0;
+    if (m->pc.vga) {
+        vga_text(m->pc.vga, t);
+    }
+}
+
+size_t oxbow_dump(struct oxbow *m, char *buf, size_t len)
+{
+    return cpu_dump(m->cpu, buf, len);
+}
+
+size_t oxbow_stats(struct oxbow *m, char *buf, size_t len)
+{
+    struct cpu_stats s = cpu_stats(m->cpu);
+    struct bus_stats io = bus_stats(m->io), mem = bus_stats(m->mem);
+    const struct {
+        const char *name;
+        uint64_t v;
+    } rows[] = {
+        {"instructions", s.icount}, {"idle", m->idle}, {"traces_built", s.traces_built},
+        {"insns_decoded", s.insns_decoded}, {"trace_lookups", s.trace_lookups},
+        {"trace_flushes", s.trace_flushes}, {"smc_hits", s.smc_hits}, {"tlb_fills", s.tlb_fills},
+        {"tlb_flushes", s.tlb_flushes}, {"page_walks", s.page_walks},
+        {"interrupts", s.interrupts}, {"exceptions", s.exceptions},
+        {"page_faults", s.page_faults}, {"port_reads", io.reads}, {"port_writes", io.writes},
+        {"mmio_reads", mem.reads}, {"mmio_writes", mem.writes},
+    };
+    size_t n = 0;
+    for (size_t k = 0; k < ARRAY_LEN(rows) && n < len; k++) {
+        int w = snprintf(buf + n, len - n, "%-16s %llu\n", rows[k].name,
+                         (unsigned long long)rows[k].v);
+        n += w > 0 ? (size_t)w : 0;
+    }
+    return MIN(n, len);
+}
+
+/* --- state ---------------------------------------------------------------------------------------- */
+
+static const struct snap_field machine_fields[] = {
+    SNAP_F(struct oxbow, ram_size, SNAP_U64),    SNAP_F(struct oxbow, idle, SNAP_U64),
+    SNAP_F(struct oxbow, exit_value, SNAP_U32),  SNAP_F(struct oxbow, stop, SNAP_U8),
+    SNAP_F(struct oxbow, reset_asked, SNAP_BOOL), SNAP_F(struct oxbow, reset_hard, SNAP_BOOL),
+    SNAP_F(struct oxbow, pc.a20_kbc, SNAP_BOOL), SNAP_F(struct oxbow, pc.a20_port92, SNAP_BOOL),
+    SNAP_F(struct oxbow, pc.nmi_masked, SNAP_BOOL),
+    SNAP_ARRAY(struct oxbow, loader.answer, SNAP_U32), SNAP_F(struct oxbow, loader.answers, SNAP_U32),
+    SNAP_F(struct oxbow, loader.next, SNAP_U32), SNAP_END,
+};
+
+/* RAM as runs of pages that are not all zero: u32 first page, u32 count, bytes; count 0 ends. */
+static void save_ram(const struct oxbow *m, struct snap_writer *w)
+{
+    static const uint8_t zero[PAGE_SIZE];
+    uint32_t pages = (uint32_t)(m->ram_size >> PAGE_SHIFT);
+    snap_begin(w, "ram", 1);
+    for (uint32_t p = 0; p < pages;) {
+        uint32_t q = p;
+        while (q < pages && memcmp(m->ram + ((uint64_t)q << PAGE_SHIFT), zero, PAGE_SIZE)) {
+            q++;
+        }
+        if (q > p) {
+            snap_put_u32(w, p);
+            snap_put_u32(w, q - p);
+            snap_put(w, m->ram + ((uint64_t)p << PAGE_SHIFT), (size_t)(q - p) << PAGE_SHIFT);
+        }
+        p = q + 1;
+    }
+    snap_put_u32(w, 0);
+    snap_put_u32(w, 0);
+    snap_end(w);
+}
+
+static bool load_ram(struct oxbow *m, struct snap_reader *r, struct err *e)
+{
+    uint32_t pages = (uint32_t)(m->ram_size >> PAGE_SHIFT);
+    if (!snap_open(r, "ram", 1, e)) {
+        return false;
+    }
+    memset(m->ram, 0, m->ram_size);
+    for (;;) {
+        uint32_t p = snap_get_u32(r), n = snap_get_u32(r);
+        if (r->failed || n == 0) {
+            break;
+        }
+        if (p >= pages || n > pages - p) {
+            return err_set(e, "the saved state is damaged: memory out of range");
+        }
+        if (!snap_get(r, m->ram + ((uint64_t)p << PAGE_SHIFT), (size_t)n << PAGE_SHIFT)) {
+            break;
+        }
+    }
+    return snap_close(r, e);
+}
+
+static void save_all(struct oxbow *m, struct snap_writer *w)
+{
+    snap_writer_init(w);
+    snap_begin(w, "machine", 1);
+    snap_put_fields(w, machine_fields, m);
+    snap_end(w);
+    cpu_save(m->cpu, w);
+    save_ram(m, w);
+    sched_save(m->sched, w);
+    input_save(&m->input, w);
+    devices_save(&m->env, w);
+}
+
+uint8_t *oxbow_save(struct oxbow *m, size_t *len, struct err *e)
+{
+    struct snap_writer w;
+    save_all(m, &w);
+    if (w.failed) {
+        snap_writer_free(&w);
+        err_set(e, "not enough memory to save the machine");
+        return NULL;
+    }
+    *len = w.len;
+    return w.buf;
+}
+
+bool oxbow_load(struct oxbow *m, const void *data, size_t len, struct err *e)
+{
+    struct snap_reader r;
+    uint64_t ram_size = m->ram_size;
+
+    if (!snap_reader_init(&r, data, len, e) || !snap_open(&r, "machine", 1, e)) {
+        return false;
+    }
+    snap_get_fields(&r, machine_fields, m);
+    if (m->ram_size != ram_size) {
+        uint64_t saved = m->ram_size;
+        m->ram_size = ram_size;
+        return err_set(e, "the saved machine has %llu MB of memory and this one %llu; start with "
+                          "the same options", (unsigned long long)(saved >> 20),
+                       (unsigned long long)(ram_size >> 20));
+    }
+    return snap_close(&r, e) && cpu_load(m->cpu, &r, e) && load_ram(m, &r, e) &&
+           sched_load(m->sched, &r, e) && input_load(&m->input, &r, e) &&
+           devices_load(&m->env, &r, e);
+}
+
+uint64_t oxbow_hash(struct oxbow *m)
+{
+    struct snap_writer w;
+    save_all(m, &w);
+    uint64_t h = snap_hash(SNAP_HASH_INIT, w.buf, w.len);
+    snap_writer_free(&w);
+    return h;
+}

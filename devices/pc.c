@@ -1,0 +1,540 @@
+/*
+ * The board: an AT-compatible PC with a 440FX host bridge and a PIIX3 south bridge.
+ *
+ * Only this file knows every chip (R2).  Ports and lines follow the IBM PC/AT and the PIIX3 data sheet; CMOS
+ * contents follow what PC firmware reads (docs/sources.md).
+ */
+#include "devices/pc.h"
+
+#include <string.h>
+
+#include "bios/images.h"
+#include "devices/debugport.h"
+#include "devices/fdc82077.h"
+#include "devices/fwcfg.h"
+#include "devices/i440fx.h"
+#include "devices/i8042.h"
+#include "devices/i8237.h"
+#include "devices/i8254.h"
+#include "devices/i8259.h"
+#include "devices/ide.h"
+#include "devices/ide_pci.h"
+#include "devices/machine.h"
+#include "devices/mc146818.h"
+#include "devices/parallel.h"
+#include "devices/pci.h"
+#include "devices/piix3.h"
+#include "devices/piix4_pm.h"
+#include "devices/port92.h"
+#include "devices/ps2kbd.h"
+#include "devices/ps2mouse.h"
+#include "devices/speaker.h"
+#include "devices/uart16550.h"
+#include "devices/vga.h"
+#include "devices/vga_pci.h"
+
+#define SOUTH_BRIDGE_SLOT 1
+#define VGA_SLOT 2
+#define TOP_4G ((uint64_t)1 << 32)
+#define TOP_1M ((uint64_t)1 << 20)
+
+void pc_default_roms(struct oxbow_config *cfg)
+{
+    if (!cfg->bios.data) {
+        cfg->bios = (struct oxbow_blob){image_bios, image_bios_size};
+    }
+    if (!cfg->vgabios.data) {
+        cfg->vgabios = (struct oxbow_blob){image_vgabios, image_vgabios_size};
+    }
+}
+
+/* --- lines ------------------------------------------------------------------------------------------ */
+
+static void set_intr(void *to, unsigned n UNUSED, bool level)
+{
+    struct oxbow *m = to;
+    cpu_set_intr(m->cpu, level);
+}
+
+static void set_pic(void *to, unsigned n, bool level)
+{
+    i8259_irq(to, n, level);
+}
+
+static void set_nmi(void *to, unsigned n UNUSED, bool level)
+{
+    struct oxbow *m = to;
+    if (level && !m->pc.nmi_masked) {
+        cpu_nmi(m->cpu);
+    }
+}
+
+static void nmi_mask(void *ctx, bool masked)
+{
+    struct oxbow *m = ctx;
+    m->pc.nmi_masked = masked;
+}
+
+static struct irq_line isa_irq(struct oxbow *m, unsigned n)
+{
+    return piix3_isa_line(m->pc.isa, n);
+}
+
+/* The two sources of the A20 gate are ORed. */
+static void update_a20(struct oxbow *m)
+{
+    cpu_set_a20(m->cpu, m->pc.a20_kbc || m->pc.a20_port92);
+}
+
+static void a20_kbc(void *ctx, bool on)
+{
+    struct oxbow *m = ctx;
+    m->pc.a20_kbc = on;
+    update_a20(m);
+}
+
+static void a20_port92(void *ctx, bool on)
+{
+    struct oxbow *m = ctx;
+    m->pc.a20_port92 = on;
+    update_a20(m);
+}
+
+/* The keyboard controller and port 92h reset the processor only. */
+static void soft_reset(void *ctx)
+{
+    machine_ask_reset(ctx, false);
+}
+
+static void chipset_reset(void *ctx, bool hard)
+{
+    machine_ask_reset(ctx, hard);
+}
+
+static void power_off(void *ctx)
+{
+    machine_stop(ctx, OXBOW_POWEROFF, 0);
+}
+
+static uint8_t cpu_inta(void *ctx)
+{
+    struct oxbow *m = ctx;
+    return (uint8_t)i8259_inta(m->pc.pic);
+}
+
+static void cpu_ferr(void *ctx, bool level)
+{
+    struct oxbow *m = ctx;
+    struct irq_line irq13 = isa_irq(m, 13);
+    irq_set(&irq13, level);
+}
+
+void pc_cpu_wiring(struct oxbow *m, struct cpu_wiring *w)
+{
+    *w = (struct cpu_wiring){.ctx = m, .inta = cpu_inta, .ferr = cpu_ferr};
+}
+
+/* Port F0h: the coprocessor's busy latch; a write drops IRQ 13. */
+static void f0_write(void *dev, uint64_t off UNUSED, unsigned size UNUSED, uint64_t val UNUSED)
+{
+    cpu_ferr(dev, false);
+}
+
+static const struct io_ops f0_ops = {NULL, f0_write, 1, 1, "coprocessor"};
+
+/* --- small callbacks --------------------------------------------------------------------------------- */
+
+static void post80(void *ctx, uint8_t code)
+{
+    struct oxbow *m = ctx;
+    if (m->cfg.post) {
+        m->cfg.post(m->cfg.post_ctx, 0x80, code);
+    }
+}
+
+static void post190(void *ctx, uint32_t value)
+{
+    struct oxbow *m = ctx;
+    if (m->cfg.post) {
+        m->cfg.post(m->cfg.post_ctx, 0x190, value);
+    }
+}
+
+static void shutdown_port(void *ctx, uint32_t value UNUSED)
+{
+    machine_stop(ctx, OXBOW_POWEROFF, 0);
+}
+
+static void debug_exit(void *ctx, uint32_t value)
+{
+    machine_stop(ctx, OXBOW_DEBUG_EXIT, value);
+}
+
+/* --- building ---------------------------------------------------------------------------------------- */
+
+static struct device *add(struct oxbow *m, const struct device_class *cls, const char *id,
+                          const void *config, struct err *e)
+{
+    return device_new(&m->env, cls, id, config, e);
+}
+
+static bool build_core(struct oxbow *m, struct err *e)
+{
+    struct pc *pc = &m->pc;
+    struct piix3_config isa = {.slot = SOUTH_BRIDGE_SLOT, .reset = chipset_reset, .reset_to = m};
+    struct i440fx_config host = {.ram = m->ram, .ram_size = m->ram_size, .reset = chipset_reset,
+                                 .reset_to = m};
+
+    pc->pic = add(m, &i8259_class, "i8259",
+                  &(struct i8259_config){0x20, 0xa0, 0x4d0, {set_intr, m, 0}}, e);
+    pc->pci = pc->pic ? add(m, &pci_class, "pci", NULL, e) : NULL;
+    if (!pc->pci) {
+        return false;
+    }
+    host.pci = isa.pci = pc->pci;
+    for (unsigned n = 0; n < 16; n++) {
+        isa.irq[n] = (struct irq_line){set_pic, pc->pic, n};
+    }
+    pc->isa = add(m, &i440fx_class, "i440fx", &host, e) ? add(m, &piix3_class, "piix3", &isa, e)
+                                                        : NULL;
+    if (!pc->isa) {
+        return false;
+    }
+    pc->pit = add(m, &i8254_class, "i8254",
+                  &(struct i8254_config){0x40, {isa_irq(m, 0), {0}, {0}}}, e);
+    pc->speaker = pc->pit ? add(m, &speaker_class, "speaker",
+                                &(struct speaker_config){.port = 0x61,
+                                                         .gate2 = {i8254_gate_line, pc->pit, 2},
+                                                         .nmi = {set_nmi, m, 0}}, e)
+                          : NULL;
+    if (!pc->speaker) {
+        return false;
+    }
+    i8254_connect(pc->pit, 2, (struct irq_line){speaker_out2, pc->speaker, 0});
+    pc->dma = add(m, &i8237_class, "i8237",
+                  &(struct i8237_config){0x00, 0xc0, 0x80, post80, m}, e);
+    return pc->dma != NULL;
+}
+
+static bool build_clock(struct oxbow *m, struct err *e)
+{
+    struct oxbow_rtc t = m->cfg.rtc;
+    if (t.year == 0) {
+        t = (struct oxbow_rtc){2000, 1, 1, 0, 0, 0};
+    }
+    struct mc146818_config c = {
+        .port = 0x70, .irq = isa_irq(m, 8), .nmi_mask = nmi_mask, .nmi_ctx = m,
+        .base = {(unsigned)t.year, (unsigned)t.month, (unsigned)t.day, (unsigned)t.hour,
+                 (unsigned)t.minute, (unsigned)t.second},
+    };
+    m->pc.rtc = add(m, &mc146818_class, "mc146818", &c, e);
+    return m->pc.rtc != NULL;
+}
+
+static bool build_keyboard(struct oxbow *m, struct err *e)
+{
+    struct pc *pc = &m->pc;
+    pc->kbd = add(m, &ps2kbd_class, "ps2kbd", &(struct ps2kbd_config){0}, e);
+    pc->mouse = pc->kbd ? add(m, &ps2mouse_class, "ps2mouse", NULL, e) : NULL;
+    if (!pc->mouse) {
+        return false;
+    }
+    struct i8042_config kbc = {
+        .data_port = 0x60, .command_port = 0x64,
+        .irq_keyboard = isa_irq(m, 1), .irq_mouse = isa_irq(m, 12),
+        .keyboard = ps2kbd_port(pc->kbd), .mouse = ps2mouse_port(pc->mouse),
+        .a20 = a20_kbc, .reset = soft_reset, .ctx = m,
+    };
+    return add(m, &i8042_class, "i8042", &kbc, e) &&
+           add(m, &port92_class, "port92",
+               &(struct port92_config){0x92, a20_port92, soft_reset, m}, e);
+}
+
+/* 10 us a character at most: nobody waits for 9600 baud on a wire that is not there. */
+#define SERIAL_CHAR_TICKS 18
+
+static bool build_serial(struct oxbow *m, struct err *e)
+{
+    static const uint16_t port[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+    static const uint8_t irq[4] = {4, 3, 4, 3};
+    static const char *const id[4] = {"uart0", "uart1", "uart2", "uart3"};
+    for (unsigned n = 0; n < 4; n++) {
+        if (n > 0 && !m->cfg.serial_on[n]) {
+            continue;
+        }
+        struct uart16550_config c = {
+            .port = port[n], .irq = isa_irq(m, irq[n]), .out = m->cfg.serial[n],
+            .max_char_ticks = SERIAL_CHAR_TICKS};
+        m->pc.uart[n] = add(m, &uart16550_class, id[n], &c, e);
+        if (!m->pc.uart[n]) {
+            return false;
+        }
+    }
+    struct parallel_config lpt = {0x378, isa_irq(m, 7), m->cfg.parallel};
+    return add(m, &parallel_class, "parallel", &lpt, e) != NULL;
+}
+
+static bool build_disks(struct oxbow *m, struct err *e)
+{
+    struct pc *pc = &m->pc;
+    for (unsigned ch = 0; ch < 2; ch++) {
+        struct ide_config c = {
+            .command_port = ch ? 0x170 : 0x1f0, .control_port = ch ? 0x376 : 0x3f6,
+            .irq = isa_irq(m, 14 + ch)};
+        for (unsigned u = 0; u < 2; u++) {
+            const struct oxbow_drive *d = &m->cfg.drive[ch * 2 + u];
+            c.unit[u].kind = d->kind == OXBOW_DRIVE_CD     ? IDE_CDROM
+                             : d->kind == OXBOW_DRIVE_DISK ? IDE_DISK
+                                                           : IDE_NONE;
+            c.unit[u].block = d->media;
+        }
+        pc->ide[ch] = add(m, &ide_class, ch ? "ide1" : "ide0", &c, e);
+        if (!pc->ide[ch]) {
+            return false;
+        }
+    }
+    struct fdc82077_config fdc = {
+        .port = 0x3f0, .irq = isa_irq(m, 6), .dma = i8237_channel(pc->dma, 2),
+        .drive = {{true, m->cfg.floppy[0]}, {m->cfg.floppy[1] != NULL, m->cfg.floppy[1]}}};
+    pc->fdc = add(m, &fdc82077_class, "fdc82077", &fdc, e);
+    if (!pc->fdc) {
+        return false;
+    }
+    struct dma_peripheral p = fdc82077_dma(pc->fdc);
+    i8237_connect(pc->dma, 2, &p);
+    return add(m, &ide_pci_class, "ide_pci",
+               &(struct ide_pci_config){pc->pci, SOUTH_BRIDGE_SLOT, {pc->ide[0], pc->ide[1]}},
+               e) != NULL;
+}
+
+static bool build_power(struct oxbow *m, struct err *e)
+{
+    struct piix4_pm_config pm = {
+        .pci = m->pc.pci, .slot = SOUTH_BRIDGE_SLOT, .sci = isa_irq(m, 9),
+        .power_off = power_off, .power_off_to = m, .gpe0_port = 0xafe0, .no_smm = true};
+    m->pc.pm = add(m, &piix4_pm_class, "piix4_pm", &pm, e);
+    return m->pc.pm != NULL;
+}
+
+static bool build_video(struct oxbow *m, struct err *e)
+{
+    if (m->cfg.no_vga) {
+        return true;
+    }
+    m->pc.vga = add(m, &vga_class, "vga", &(struct vga_config){0}, e);
+    return m->pc.vga &&
+           add(m, &vga_pci_class, "vga_pci",
+               &(struct vga_pci_config){m->pc.vga, m->pc.pci, VGA_SLOT << 3, m->cfg.vgabios.data,
+                                        m->cfg.vgabios.len}, e);
+}
+
+static bool build_debug(struct oxbow *m, struct err *e)
+{
+    const struct oxbow_config *cfg = &m->cfg;
+    struct debugport_config con = {DEBUGPORT_CONSOLE, cfg->debugcon_port ? cfg->debugcon_port : 0xe9,
+                                   0, cfg->debugcon, NULL, NULL};
+    struct debugport_config con2 = {DEBUGPORT_CONSOLE, 0x402, 0, cfg->debugcon, NULL, NULL};
+    struct debugport_config log = {DEBUGPORT_LOG, 0x190, 0, {0}, post190, m};
+    struct debugport_config off = {DEBUGPORT_SHUTDOWN, 0x8900, 0, {0}, shutdown_port, m};
+    struct debugport_config end = {
+        DEBUGPORT_EXIT, cfg->debug_exit_port ? cfg->debug_exit_port : 0x501,
+        cfg->debug_exit_size ? cfg->debug_exit_size : 2, {0}, debug_exit, m};
+
+    return add(m, &debugport_class, "debugcon", &con, e) &&
+           (con.port == 0x402 || add(m, &debugport_class, "debugcon402", &con2, e)) &&
+           add(m, &debugport_class, "post190", &log, e) &&
+           add(m, &debugport_class, "shutdown", &off, e) &&
+           (!cfg->debug_exit || add(m, &debugport_class, "debug_exit", &end, e)) &&
+           (bus_map(m->io, 0xf0, 2, &f0_ops, m, PRIO_DEVICE) >= 0 ||
+            err_set(e, "not enough memory for the machine"));
+}
+
+/* The ROM ends at 4 GB; its last 128 KB answer below 1 MB, too, under the shadow RAM. */
+static bool build_rom(struct oxbow *m, struct err *e)
+{
+    uint64_t low = MIN(m->bios_size, (uint64_t)0x20000);
+    if (bus_map_ram(m->mem, TOP_4G - m->bios_size, m->bios_size, m->bios, BUS_READ, PRIO_ROM) < 0 ||
+        bus_map_ram(m->mem, TOP_1M - low, low, m->bios + m->bios_size - low, BUS_READ,
+                    PRIO_ROM) < 0) {
+        return err_set(e, "not enough memory for the machine");
+    }
+    return true;
+}
+
+/* --- what the firmware reads -------------------------------------------------------------------------- */
+
+static unsigned boot_code(char c)
+{
+    return c == 'a' ? 1 : c == 'c' ? 2 : c == 'd' ? 3 : c == 'n' ? 4 : 0;
+}
+
+static void fill_boot_order(struct oxbow *m)
+{
+    const char *order = m->cfg.boot ? m->cfg.boot : "cad";
+    unsigned code[3] = {0};
+    for (unsigned n = 0; n < 3 && order[n]; n++) {
+        code[n] = boot_code(order[n]);
+    }
+    mc146818_set(m->pc.rtc, 0x3d, (uint8_t)(code[0] | code[1] << 4));
+    mc146818_set(m->pc.rtc, 0x38, (uint8_t)(code[2] << 4 | 1));
+}
+
+static void set_word(struct device *rtc, unsigned at, unsigned v)
+{
+    mc146818_set(rtc, at, (uint8_t)v);
+    mc146818_set(rtc, at + 1, (uint8_t)(v >> 8));
+}
+
+static void fill_memory(struct oxbow *m)
+{
+    struct device *rtc = m->pc.rtc;
+    uint64_t below = i440fx_ram_below_4g(m->ram_size), above = i440fx_ram_above_4g(m->ram_size);
+    unsigned ext = (unsigned)MIN((below - TOP_1M) >> 10, (uint64_t)0xffff);
+    set_word(rtc, 0x15, 640);
+    set_word(rtc, 0x17, ext);
+    set_word(rtc, 0x30, ext);
+    set_word(rtc, 0x34, below > 16 * TOP_1M ? (unsigned)((below - 16 * TOP_1M) >> 16) : 0);
+    mc146818_set(rtc, 0x5b, (uint8_t)(above >> 16));
+    mc146818_set(rtc, 0x5c, (uint8_t)(above >> 24));
+    mc146818_set(rtc, 0x5d, (uint8_t)(above >> 32));
+}
+
+static void fill_drives(struct oxbow *m)
+{
+    struct device *rtc = m->pc.rtc;
+    unsigned a = fdc82077_cmos_type(m->pc.fdc, 0), b = fdc82077_cmos_type(m->pc.fdc, 1);
+    unsigned disks = 0;
+    mc146818_set(rtc, 0x10, (uint8_t)(a << 4 | b));
+    for (unsigned n = 0; n < 2; n++) {
+        if (m->cfg.drive[n].kind == OXBOW_DRIVE_DISK) {
+            disks |= n ? 0x0f : 0xf0;
+            mc146818_set(rtc, n ? 0x1a : 0x19, 47); /* user-defined type */
+        }
+    }
+    mc146818_set(rtc, 0x12, (uint8_t)disks);
+    /* equipment: floppies, coprocessor, PS/2 mouse; the display is an adapter with a ROM of its own */
+    mc146818_set(rtc, 0x14, (uint8_t)(0x06 | (a ? 1 : 0) | (b ? 0x40 : 0)));
+}
+
+static bool fill_fwcfg(struct oxbow *m, struct err *e)
+{
+    struct device *f = add(m, &fwcfg_class, "fwcfg", &(struct fwcfg_config){0x510, 0x514}, e);
+    if (!f) {
+        return false;
+    }
+    m->pc.fwcfg = f;
+    bool ok = fwcfg_add_u64(f, FWCFG_RAM_SIZE, m->ram_size) &&
+              fwcfg_add_u16(f, FWCFG_NB_CPUS, 1) && fwcfg_add_u16(f, FWCFG_MAX_CPUS, 1) &&
+              fwcfg_add_u16(f, FWCFG_NOGRAPHIC, m->cfg.no_vga) &&
+              fwcfg_add_u16(f, FWCFG_BOOT_MENU, 0);
+    if (m->loader.kind != LOADER_NONE) {
+        ok = ok && fwcfg_add_file(f, "genroms/oxbow-loader.bin", image_loader,
+                                  (uint32_t)image_loader_size);
+    }
+    return ok || err_set(e, "not enough memory for the machine");
+}
+
+bool pc_build(struct oxbow *m, struct err *e)
+{
+    if (!build_core(m, e) || !build_clock(m, e) || !build_keyboard(m, e) ||
+        !build_serial(m, e) || !build_disks(m, e) || !build_power(m, e) || !build_video(m, e) ||
+        !build_debug(m, e) || !build_rom(m, e) || !fill_fwcfg(m, e)) {
+        return false;
+    }
+    if (!loader_map(&m->loader, m->io)) {
+        return err_set(e, "not enough memory for the machine");
+    }
+    fill_boot_order(m);
+    fill_memory(m);
+    fill_drives(m);
+    mc146818_checksum(m->pc.rtc);
+    return true;
+}
+
+/* --- outside ------------------------------------------------------------------------------------------- */
+
+void pc_close_media(struct oxbow *m)
+{
+    for (unsigned n = 0; n < 2; n++) {
+        block_close(m->cfg.floppy[n]);
+        m->cfg.floppy[n] = NULL;
+    }
+    for (unsigned n = 0; n < 4; n++) {
+        block_close(m->cfg.drive[n].media);
+        m->cfg.drive[n].media = NULL;
+    }
+}
+
+/* Keystrokes wait here rather than overflow the keyboard's own 16-byte buffer. */
+#define KEYBOARD_ROOM 8
+
+bool pc_input(struct oxbow *m, const struct input_event *ev)
+{
+    struct pc *pc = &m->pc;
+    switch (ev->kind) {
+    case INPUT_KEY:
+        if (ps2kbd_queued(pc->kbd) > KEYBOARD_ROOM) {
+            return false;
+        }
+        ps2kbd_key(pc->kbd, ev->code, ev->down);
+        return true;
+    case INPUT_MOUSE:
+        ps2mouse_move(pc->mouse, ev->dx, ev->dy, ev->dz, ev->port);
+        return true;
+    default:
+        if (pc->uart[ev->port & 3]) {
+            if (!uart16550_can_receive(pc->uart[ev->port & 3])) {
+                return false;
+            }
+            uart16550_receive(pc->uart[ev->port & 3], (uint8_t)ev->code);
+        }
+        return true;
+    }
+}
+
+static bool floppy_media(struct oxbow *m, unsigned n, struct block *media, struct err *e)
+{
+    if (n == 1 && !m->cfg.floppy[1]) {
+        return err_set(e, "fdb: this machine was started without a second floppy drive");
+    }
+    fdc82077_set_media(m->pc.fdc, n, media);
+    block_close(m->cfg.floppy[n]);
+    m->cfg.floppy[n] = media;
+    return true;
+}
+
+static bool cd_media(struct oxbow *m, unsigned n, struct block *media, struct err *e)
+{
+    if (m->cfg.drive[n].kind != OXBOW_DRIVE_CD) {
+        return err_set(e, "hd%c: only a CD drive's medium can be changed while the machine runs",
+                       "abcd"[n]);
+    }
+    if (!ide_set_media(m->pc.ide[n / 2], n & 1, media)) {
+        return err_set(e, "hd%c: the drive is busy; try again", "abcd"[n]);
+    }
+    block_close(m->cfg.drive[n].media);
+    m->cfg.drive[n].media = media;
+    return true;
+}
+
+bool pc_media(struct oxbow *m, const char *slot, struct block *media, struct err *e)
+{
+    bool ok;
+    if (strlen(slot) == 3 && slot[0] == 'f' && slot[1] == 'd' && (slot[2] == 'a' || slot[2] == 'b')) {
+        ok = floppy_media(m, (unsigned)(slot[2] - 'a'), media, e);
+    } else if (strlen(slot) == 3 && slot[0] == 'h' && slot[1] == 'd' && slot[2] >= 'a' &&
+               slot[2] <= 'd') {
+        ok = cd_media(m, (unsigned)(slot[2] - 'a'), media, e);
+    } else {
+        ok = err_set(e, "%s: there is no such drive; use fda, fdb or hda to hdd", slot);
+    }
+    if (!ok) {
+        block_close(media);
+    }
+    return ok;
+}
+
+void oxbow_power_button(struct oxbow *m)
+{
+    piix4_pm_power_button(m->pc.pm);
+}

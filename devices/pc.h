@@ -1,0 +1,32 @@
+/*
+ * The board: which chips exist, at which ports, and how they are wired.  Used by machine.c only.
+ */
+#ifndef OXBOW_DEVICES_PC_H
+#define OXBOW_DEVICES_PC_H
+
+#include "devices/block.h"
+#include "devices/device.h"
+#include "devices/input.h"
+
+struct oxbow;
+struct oxbow_config;
+struct cpu_wiring;
+
+/* Chips that somebody talks to after the wiring; NULL where there is none. */
+struct pc {
+    struct device *pic, *pit, *dma, *rtc, *kbd, *mouse, *speaker, *pci, *isa, *pm;
+    struct device *ide[2], *fdc, *vga, *fwcfg;
+    struct device *uart[4];
+    bool a20_kbc, a20_port92, nmi_masked;
+};
+
+/* Our own firmware where the configuration names none. */
+void pc_default_roms(struct oxbow_config *cfg);
+void pc_cpu_wiring(struct oxbow *m, struct cpu_wiring *w);
+bool pc_build(struct oxbow *m, struct err *e);
+void pc_close_media(struct oxbow *m);
+/* One input event has come due; false: the device has no room, try again later. */
+bool pc_input(struct oxbow *m, const struct input_event *ev);
+bool pc_media(struct oxbow *m, const char *slot, struct block *media, struct err *e);
+
+#endif

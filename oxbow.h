@@ -1,0 +1,147 @@
+/*
+ * liboxbow: an x86 PC in a library.  This header is all that a front end needs.
+ *
+ * A machine is created from a configuration, run in slices of guest instructions, fed with input and looked at
+ * between slices.  The library never blocks, prints, exits or starts threads; two machines can live in one
+ * process (one thread at a time per machine).  The same inputs at the same instruction counts give the
+ * same run, bit for bit, on every host.
+ *
+ * Units: time is retired guest instructions (icount); oxbow_ips() of them make one guest second.
+ * Errors: functions that can fail take a struct err * (may be NULL) and give one sentence.
+ * Ownership: blocks handed over in the configuration or with oxbow_media belong to the machine afterwards, also
+ * when oxbow_new fails; everything else is copied unless noted.
+ */
+#ifndef OXBOW_H
+#define OXBOW_H
+
+#include "devices/block.h"
+#include "devices/chardev.h"
+#include "devices/surface.h"
+#include "memory/base.h"
+#include "memory/err.h"
+#include "memory/log.h"
+
+#define OXBOW_VERSION "0.1.0"
+
+struct oxbow;
+
+/* A byte string that must live until oxbow_new returns. */
+struct oxbow_blob {
+    const void *data; /* NULL: none */
+    size_t len;
+};
+
+/* UTC date and time that the battery-backed clock shows at power-on. */
+struct oxbow_rtc {
+    int year, month, day, hour, minute, second; /* 1980..2099, 1..12, 1..31, ... */
+};
+
+enum oxbow_drive_kind { OXBOW_DRIVE_NONE, OXBOW_DRIVE_DISK, OXBOW_DRIVE_CD };
+
+struct oxbow_drive {
+    enum oxbow_drive_kind kind;
+    struct block *media; /* NULL for a CD drive: no disc */
+};
+
+struct oxbow_config {
+    unsigned ram_mb;     /* 1 .. 3072 */
+    const char *cpu;     /* "pentium3[,+feature,-feature]", NULL: the default model */
+    uint64_t ips;        /* guest instructions per guest second; 0: the default */
+    const char *boot;    /* order of "acdn" (floppy, disk, CD, network); NULL: "cad" as a real board */
+    struct oxbow_blob bios;    /* 64 KB .. 1 MB ROM, ends at 4 GB and at 1 MB; NULL: our own */
+    struct oxbow_blob vgabios; /* up to 64 KB, mapped at C0000; NULL: our own */
+    struct oxbow_blob kernel;  /* Linux bzImage or multiboot ELF, started instead of a boot sector */
+    struct oxbow_blob initrd;
+    const char *append;        /* kernel command line */
+    struct block *floppy[2];   /* NULL: drive 0 is empty, drive 1 absent */
+    struct oxbow_drive drive[4]; /* primary master, primary slave, secondary master, secondary slave */
+    bool serial_on[4];         /* COM1..COM4 exist; the first always does */
+    struct chardev serial[4];  /* where their bytes go */
+    struct chardev parallel;   /* LPT1 */
+    struct chardev debugcon;   /* text written to port debugcon_port */
+    uint16_t debugcon_port;    /* 0: 0xE9; port 0x402 always goes there, too */
+    void (*post)(void *ctx, uint16_t port, uint32_t value); /* writes to ports 0x80 and 0x190 */
+    void *post_ctx;
+    bool debug_exit;           /* isa-debug-exit at debug_exit_port */
+    uint16_t debug_exit_port, debug_exit_size; /* 0: 0x501, 2 */
+    bool no_vga;
+    bool no_reboot;            /* a reset request or triple fault ends the run */
+    struct oxbow_rtc rtc;      /* all zero: 2000-01-01 00:00:00 */
+    struct log log;            /* sink and level; zero: silent */
+    bool generic_only;         /* CPU without its fast layer: slow, for differential tests */
+};
+
+/* Sensible defaults: 64 MB, everything else zero. */
+void oxbow_config_init(struct oxbow_config *cfg);
+struct oxbow *oxbow_new(const struct oxbow_config *cfg, struct err *e);
+void oxbow_free(struct oxbow *m);
+/* One line per CPU model, NULL after the last. */
+const char *oxbow_cpu_help(unsigned index);
+
+/* --- running ------------------------------------------------------------------------------------ */
+
+enum oxbow_stop {
+    OXBOW_LIMIT,      /* the slice is used up */
+    OXBOW_HELD,       /* waiting for a block request of the host; poll the back end, call again */
+    OXBOW_POWEROFF,   /* ACPI, APM, or the text "Shutdown" at port 0x8900 */
+    OXBOW_RESET,      /* a reset with no_reboot set */
+    OXBOW_CRASH,      /* triple fault with no_reboot set */
+    OXBOW_DEBUG_EXIT, /* isa-debug-exit; the value is oxbow_exit_value() */
+};
+
+/*
+ * Runs for up to `max` instructions (a guest that halts skips time to its next event, which counts).
+ * May overshoot to the end of the current trace (31 instructions).  After a stop other than LIMIT and
+ * HELD further calls return the same.
+ */
+enum oxbow_stop oxbow_run(struct oxbow *m, uint64_t max);
+uint64_t oxbow_icount(const struct oxbow *m);
+uint64_t oxbow_ips(const struct oxbow *m);
+uint32_t oxbow_exit_value(const struct oxbow *m);
+/* Instructions that were skipped in HLT, for speed displays. */
+uint64_t oxbow_idle(const struct oxbow *m);
+void oxbow_reset(struct oxbow *m);
+/* ACPI power button. */
+void oxbow_power_button(struct oxbow *m);
+
+/* --- input: enters the machine at the next trace boundary, or at `at` when that is later ------------ */
+
+/*
+ * key: set-1 make code (0x01..0x7f), | 0x100 for keys with an E0 prefix; 0x200: Pause.
+ * Layout-free: codes name places on a US keyboard.
+ */
+void oxbow_key(struct oxbow *m, unsigned key, bool down, uint64_t at);
+/* Relative motion (right and down positive), wheel clicks (down positive), buttons: 1 left, 2 right, 4 middle. */
+void oxbow_mouse(struct oxbow *m, int dx, int dy, int dz, unsigned buttons, uint64_t at);
+/* A byte received by serial port n; queued until the guest's UART has room. */
+void oxbow_serial_input(struct oxbow *m, unsigned n, uint8_t byte);
+/* Keys that type `ch` (ASCII, \n, \t, \b) on a US keyboard, 20 ms apart from `at`; returns the end. */
+uint64_t oxbow_type(struct oxbow *m, const char *text, uint64_t at);
+/* True while queued input has not been taken. */
+bool oxbow_input_pending(const struct oxbow *m);
+
+/* Change of media: slot "fda", "fdb", "hda".."hdd" (CD drives only for the latter); NULL: eject. */
+bool oxbow_media(struct oxbow *m, const char *slot, struct block *media, struct err *e);
+
+/* --- output ------------------------------------------------------------------------------------- */
+
+/* The screen, brought up to date; NULL without a VGA adapter.  Valid until the next call. */
+const struct surface *oxbow_surface(struct oxbow *m);
+/* Characters on screen (text modes); cols = 0 in graphics modes. */
+void oxbow_text(struct oxbow *m, struct text_screen *t);
+
+/* --- state -------------------------------------------------------------------------------------- */
+
+/* Whole machine state as a stream (memory/snap.h); free() the result.  NULL: out of memory. */
+uint8_t *oxbow_save(struct oxbow *m, size_t *len, struct err *e);
+/* Into a machine created with the same configuration; on failure the machine must be freed. */
+bool oxbow_load(struct oxbow *m, const void *data, size_t len, struct err *e);
+/* Hash over the same state. */
+uint64_t oxbow_hash(struct oxbow *m);
+
+/* Counters as text lines "name value", for -stats. */
+size_t oxbow_stats(struct oxbow *m, char *buf, size_t len);
+/* Register dump of the CPU. */
+size_t oxbow_dump(struct oxbow *m, char *buf, size_t len);
+
+#endif
