@@ -1,10 +1,11 @@
 /*
- * The x87 register stack as instructions see it: checks at the start of an instruction, stack faults,
- * exception flags in the status word, instruction and operand pointers.
+ * The x87 register stack as instructions see it: checks at the start of an instruction, stack
+ * faults, exception flags in the status word, instruction and operand pointers.
  *
  * Source: Intel SDM vol. 1 chapter 8, vol. 1 appendix D (FERR#).
  * Invariants:
- * - ES and B of c->fpu.sw are set exactly while an exception flag is set whose mask in c->fpu.cw is clear.
+ * - ES and B of c->fpu.sw are set exactly while an exception flag is set whose mask in c->fpu.cw is
+ *   clear.
  * - c->fpu.sw holds no TOP; c->fpu.cw has bit 6 set and the other reserved bits clear.
  * - A handler touches nothing of c->fpu before its last memory access has succeeded.
  */
@@ -23,7 +24,7 @@ enum {
     FCW_INIT = 0x37f, FCW_WRITABLE = 0x1f3f, FCW_FIXED = 0x40,
 };
 
-/* --- start of an instruction ------------------------------------------------------------------ */
+/* --- start of an instruction ----------------------------------------------------------------- */
 
 /* Something stands in the way of a waiting instruction. */
 ALWAYS_INLINE bool fpu_blocked(const struct cpu *c)
@@ -32,8 +33,8 @@ ALWAYS_INLINE bool fpu_blocked(const struct cpu *c)
 }
 
 /*
- * What then happens: #NM, #MF, or with CR0.NE = 0 FERR# towards the board.  The record to return, or
- * NULL when the instruction is to be executed all the same (interrupt 13 masked, or IGNNE#).
+ * What then happens: #NM, #MF, or with CR0.NE = 0 FERR# towards the board.  The record to return,
+ * or NULL when the instruction is to be executed all the same (interrupt 13 masked, or IGNNE#).
  */
 struct insn *fpu_stop(struct cpu *c, struct insn *i);
 /* The second half alone: a pending exception meets a waiting x87 or MMX instruction. */
@@ -59,7 +60,7 @@ struct insn *fpu_report(struct cpu *c, struct insn *i);
         return UNLIKELY(c->fpu_trap) ? cpu_raise(c, i, EXC_NM) : body;                         \
     }
 
-/* --- pointers: non-control instructions ---------------------------------------------------------- */
+/* --- pointers: non-control instructions ------------------------------------------------------ */
 
 ALWAYS_INLINE void fpu_note(struct cpu *c, const struct insn *i)
 {
@@ -75,7 +76,7 @@ ALWAYS_INLINE void fpu_note_mem(struct cpu *c, const struct insn *i)
     c->fpu.fds = c->seg[i->seg].sel;
 }
 
-/* --- memory operands ------------------------------------------------------------------------------ */
+/* --- memory operands ------------------------------------------------------------------------- */
 
 ALWAYS_INLINE bool fpu_load(struct cpu *c, const struct insn *i, unsigned size, uint64_t *v)
 {
@@ -107,7 +108,7 @@ ALWAYS_INLINE bool fpu_store(struct cpu *c, const struct insn *i, unsigned size,
     return mem_write(c, i->seg, ea, size, v);
 }
 
-/* --- the stack -------------------------------------------------------------------------------------- */
+/* --- the stack ------------------------------------------------------------------------------- */
 
 ALWAYS_INLINE unsigned fpu_phys(const struct cpu *c, unsigned n)
 {
@@ -150,15 +151,17 @@ ALWAYS_INLINE void fpu_pop(struct cpu *c)
     c->fpu.top = (c->fpu.top + 1) & 7;
 }
 
-/* --- exceptions ----------------------------------------------------------------------------------- */
+/* --- exceptions ------------------------------------------------------------------------------ */
 
-ALWAYS_INLINE struct sf_status fpu_status(const struct cpu *c)
+/* Field by field: a struct copied in wider pieces than it was written stalls the host. */
+ALWAYS_INLINE void fpu_start(const struct cpu *c, struct sf_status *s)
 {
-    return (struct sf_status){
-        .round = c->fpu.cw >> FCW_RC_SHIFT & 3,
-        .prec = c->fpu.cw >> FCW_PC_SHIFT & 3,
-        .masks = c->fpu.cw & SF_ALL,
-    };
+    s->round = c->fpu.cw >> FCW_RC_SHIFT & 3;
+    s->prec = c->fpu.cw >> FCW_PC_SHIFT & 3;
+    s->flags = 0;
+    s->masks = c->fpu.cw & SF_ALL;
+    s->up = 0;
+    s->daz = s->ftz = false;
 }
 
 /* The outcome of an operation goes into the status word: C1, flags, summary. */
@@ -172,7 +175,7 @@ ALWAYS_INLINE void fpu_commit(struct cpu *c, const struct sf_status *s)
     c->fpu.sw = (uint16_t)sw;
 }
 
-/* Stack fault, C1 = overflow.  True: masked, the destinations get the indefinite; else they stay. */
+/* Stack fault, C1 = overflow.  True: masked, the destinations get the indefinite. */
 bool fpu_stack_fault(struct cpu *c, bool overflow);
 /* ES and B follow flags and masks; FERR# goes away with the last pending exception. */
 void fpu_update_summary(struct cpu *c);

@@ -53,6 +53,10 @@ enum {
     INSN_LOCK = 2,
     INSN_ALIGN16 = 4, /* #GP(0) when the 16-byte memory operand is not aligned */
     INSN_SYS_DST = 8, /* operand 0 is the system register (MOV_SREG, MOV_CR, MOV_DR, MOV_TR) */
+    INSN_DST_MEM = 16, /* operand 0 is the memory operand */
+    INSN_DST_GPR = 32, /* operand 0 is a general register */
+    INSN_MM = 64,      /* operand 0 or 1 is an MM register */
+    INSN_SRC_IMM = 128, /* operand 1 is the immediate (packed shifts) */
 };
 
 #endif

@@ -119,31 +119,6 @@ static enum transfer refused(struct cpu *c, bool ext)
     return TRANSFER_FAULT;
 }
 
-static bool is_fault_class(uint8_t vector)
-{
-    switch (vector) {
-    case EXC_DB: /* instruction breakpoints are faults, but leave RF to the handler */
-    case EXC_NMI:
-    case EXC_BP:
-    case EXC_OF:
-    case EXC_DF:
-    case EXC_MC:
-        return false;
-    default:
-        return true;
-    }
-}
-
-static uint32_t pushed_flags(const struct cpu *c, uint8_t vector, enum intr_source src)
-{
-    uint32_t image = flags_get(c);
-
-    if (src == INTR_SOFT) {
-        return image & ~(uint32_t)FLAG_RF;
-    }
-    return src == INTR_FAULT && is_fault_class(vector) ? image | FLAG_RF : image;
-}
-
 /* What an interrupt or trap gate leads to. */
 struct target {
     struct segment cs, ss;
@@ -215,9 +190,8 @@ static void clear_data_segments(struct cpu *c)
     }
 }
 
-static enum transfer gate_interrupt(struct cpu *c, const struct desc *gate, uint8_t vector,
-                                    enum intr_source src, bool has_error, uint32_t error,
-                                    uint64_t eip)
+static enum transfer gate_interrupt(struct cpu *c, const struct desc *gate, enum intr_source src,
+                                    bool has_error, uint32_t error, uint64_t eip)
 {
     uint32_t clear = FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM;
     bool ext = src != INTR_SOFT, from_v86 = v86_mode(c), stepping = c->eflags & FLAG_TF;
@@ -232,7 +206,7 @@ static enum transfer gate_interrupt(struct cpu *c, const struct desc *gate, uint
     if (t.inner) {
         push_outer_state(c, &f);
     }
-    frame_push(&f, pushed_flags(c, vector, src));
+    frame_push(&f, src == INTR_SOFT ? flags_get(c) & ~(uint32_t)FLAG_RF : flags_get(c));
     frame_push(&f, c->seg[SEG_CS].sel);
     frame_push(&f, (uint32_t)eip);
     if (has_error) {
@@ -307,7 +281,7 @@ static enum transfer protected_interrupt(struct cpu *c, uint8_t vector, enum int
         }
         return t;
     }
-    return gate_interrupt(c, &gate, vector, src, has_error, error, eip);
+    return gate_interrupt(c, &gate, src, has_error, error, eip);
 }
 
 enum transfer intr_transfer(struct cpu *c, uint8_t vector, enum intr_source src, bool has_error,
@@ -445,14 +419,31 @@ static bool escalate(const struct exception *first, struct exception *second)
     return true;
 }
 
+static bool is_fault_class(uint8_t vector)
+{
+    switch (vector) {
+    case EXC_DB: /* instruction breakpoints are faults, but leave RF to the handler */
+    case EXC_NMI:
+    case EXC_BP:
+    case EXC_OF:
+    case EXC_DF:
+    case EXC_MC:
+        return false;
+    default:
+        return true;
+    }
+}
+
 void intr_exception(struct cpu *c, uint64_t eip)
 {
     struct exception now = c->exc;
     unsigned rounds;
 
     c->st.exceptions++;
-    if (now.vector != EXC_DB) {
-        c->debug_trap = 0; /* the instruction is going to be executed again */
+    if (is_fault_class(now.vector)) {
+        /* The instruction is going to be executed again: with its breakpoint off. */
+        c->eflags |= FLAG_RF;
+        c->debug_trap = 0;
     }
     for (rounds = 0; rounds < 8; rounds++) {
         struct exception next;

@@ -33,6 +33,14 @@ static struct insn *after_load(struct cpu *c, struct insn *i, uint32_t old_mode)
     return c->mode == old_mode ? insn_next(i) : cpu_leave_next(c, i);
 }
 
+/* MOV SS, POP SS: interrupts and the single-step trap wait for the load of ESP that follows. */
+static struct insn *after_stack_load(struct cpu *c, struct insn *i)
+{
+    c->shadow = true;
+    c->step = false;
+    return cpu_leave_next(c, i);
+}
+
 struct far_target {
     struct segment cs;
     uint32_t eip;
@@ -271,7 +279,7 @@ static bool read_pointer(struct cpu *c, const struct insn *i, uint16_t *sel, uin
     if (!mem_read_bytes(c, i->seg, insn_ea(c, i), buf, i->osize + 2u)) {
         return false;
     }
-    *off = (uint32_t)get_n(buf, i->osize);
+    *off = i->osize == 2 ? get16(buf) : get32(buf);
     *sel = get16(buf + i->osize);
     return true;
 }
@@ -569,11 +577,7 @@ struct insn *x_mov_sreg(struct cpu *c, struct insn *i)
     if (!seg_load(c, i->dst, (uint16_t)v)) {
         return cpu_fault(c, i);
     }
-    if (i->dst == SEG_SS) {
-        c->shadow = true;
-        return cpu_leave_next(c, i);
-    }
-    return after_load(c, i, mode);
+    return i->dst == SEG_SS ? after_stack_load(c, i) : after_load(c, i, mode);
 }
 
 struct insn *x_push_sreg(struct cpu *c, struct insn *i)
@@ -591,11 +595,7 @@ struct insn *x_pop_sreg(struct cpu *c, struct insn *i)
     }
     /* POP SS moves the pointer as the old stack segment says. */
     set_reg32(c, REG_ESP, (esp & ~sp_mask) | ((esp + i->osize) & sp_mask));
-    if (i->dst == SEG_SS) {
-        c->shadow = true;
-        return cpu_leave_next(c, i);
-    }
-    return after_load(c, i, mode);
+    return i->dst == SEG_SS ? after_stack_load(c, i) : after_load(c, i, mode);
 }
 
 static struct insn *load_pointer(struct cpu *c, struct insn *i, unsigned seg)
@@ -709,7 +709,7 @@ struct insn *x_lar(struct cpu *c, struct insn *i)
     }
     ok = ok && (desc_is_segment(&d) || (LAR_TYPES >> desc_type(&d) & 1)) && visible(c, sel, &d);
     if (ok) {
-        put_gpr(c, lane_reg(i->dst), i->osize, d.hi & 0x00f0ff00);
+        put_gpr(c, lane_reg(i->dst), i->osize, d.hi & 0x00ffff00);
     }
     set_zf(c, ok);
     return insn_next(i);

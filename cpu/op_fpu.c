@@ -1,12 +1,12 @@
 /*
- * x87 instructions: arithmetic, comparison, loads, stores, transcendentals and control.  Images of the
- * whole unit (FLDENV, FNSAVE, FXSAVE and relatives) are in op_fpu_env.c.
+ * x87 instructions: arithmetic, comparison, loads, stores, transcendentals and control.  Images of
+ * the whole unit (FLDENV, FNSAVE, FXSAVE and relatives) are in op_fpu_env.c.
  *
  * Source: Intel SDM vol. 1 chapter 8 and the instruction pages of vol. 2.
  *
- * Cores take the operation or conversion as a function argument; they are always inlined, so every handler
- * is straight code of its own.  Common order: memory operand, pointers, stack check, operation, flags,
- * and - unless an unmasked exception forbids it - destination and pop.
+ * Cores take the operation or conversion as a function argument; they are always inlined, so every
+ * handler is straight code of its own.  Common order: memory operand, pointers, stack check,
+ * operation, flags, and - unless an unmasked exception forbids it - destination and pop.
  */
 #include "cpu/fpu.h"
 
@@ -24,7 +24,7 @@ typedef uint64_t store_fn(struct f80 a, struct sf_status *s);
 
 #define ST0_EMPTY fpu_empty(c, 0)
 
-/* --- faults ------------------------------------------------------------------------------------- */
+/* --- faults ---------------------------------------------------------------------------------- */
 
 COLD struct insn *fpu_report(struct cpu *c, struct insn *i)
 {
@@ -34,9 +34,13 @@ COLD struct insn *fpu_report(struct cpu *c, struct insn *i)
     if (c->cfg.wiring.ferr) {
         c->cfg.wiring.ferr(c->cfg.wiring.ctx, true);
     }
-    /* The CPU waits for the interrupt in front of this instruction.  It cannot wait for one that will not
-     * come: then the instruction is executed as with IGNNE#, which is the board's way to say so. */
-    return c->intr && (c->eflags & FLAG_IF) ? cpu_leave_again(c, i) : NULL;
+    /* The CPU waits for the interrupt in front of this instruction.  It cannot wait for one that
+     * will not come: then the instruction is executed as with IGNNE#. */
+    if (!c->intr || !(c->eflags & FLAG_IF)) {
+        return NULL;
+    }
+    c->step = false; /* nothing was executed that could trap */
+    return cpu_leave_again(c, i);
 }
 
 COLD struct insn *fpu_stop(struct cpu *c, struct insn *i)
@@ -77,7 +81,7 @@ void fpu_init(struct cpu *c)
     c->fpu.fip = c->fpu.fdp = 0;
 }
 
-/* --- arithmetic ------------------------------------------------------------------------------------ */
+/* --- arithmetic ------------------------------------------------------------------------------ */
 
 static struct f80 op_add(struct f80 a, struct f80 b, struct sf_status *s)
 {
@@ -148,7 +152,8 @@ ALWAYS_INLINE struct insn *arith_mem(struct cpu *c, struct insn *i, unsigned siz
         }
         return insn_next(i);
     }
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
     struct f80 a = fpu_st(c, 0), r = op(a, operand(bits, &denormal), &s);
     if (UNLIKELY(denormal)) {
         f80_denormal_operand(a, &s);
@@ -171,7 +176,8 @@ ALWAYS_INLINE struct insn *arith_st(struct cpu *c, struct insn *i, unsigned dst,
     if (UNLIKELY(fpu_empty(c, dst) || fpu_empty(c, src))) {
         store = fpu_stack_fault(c, false);
     } else {
-        struct sf_status s = fpu_status(c);
+        struct sf_status s;
+        fpu_start(c, &s);
         r = op(fpu_st(c, dst), fpu_st(c, src), &s);
         fpu_commit(c, &s);
         store = !sf_aborted(&s);
@@ -210,7 +216,8 @@ ALWAYS_INLINE struct insn *unary(struct cpu *c, struct insn *i, unary_fn *op)
         }
         return insn_next(i);
     }
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
     struct f80 r = op(fpu_st(c, 0), &s);
     fpu_commit(c, &s);
     if (!sf_aborted(&s)) {
@@ -261,29 +268,35 @@ FPU_WAITING(fpatan, arith_st(c, i, 1, 0, true, op_patan))
 typedef bool remainder_fn(struct f80 a, struct f80 b, struct f80 *r, unsigned *quotient,
                           struct sf_status *s);
 
-/* C2: not complete; else the low quotient bits 2, 1, 0 are in C0, C3, C1. */
+/*
+ * C2: not complete; else the low quotient bits 2, 1, 0 are in C0, C3, C1.  C0 and C3 keep their
+ * values when there is no quotient (a NaN as the result, or none at all).
+ */
 static struct insn *remainder_st(struct cpu *c, struct insn *i, remainder_fn *op)
 {
     unsigned q = 0;
     struct f80 r;
 
     fpu_note(c, i);
+    c->fpu.sw &= (uint16_t)~FSW_C2;
     if (UNLIKELY(ST0_EMPTY || fpu_empty(c, 1))) {
         if (fpu_stack_fault(c, false)) {
-            c->fpu.sw &= (uint16_t)~FSW_C2;
             fpu_set(c, 0, F80_INDEFINITE);
         }
         return insn_next(i);
     }
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
     bool complete = op(fpu_st(c, 0), fpu_st(c, 1), &r, &q, &s);
     s.up = 0;
     fpu_commit(c, &s);
-    if (!sf_aborted(&s)) {
-        fpu_set(c, 0, r);
-        c->fpu.sw &= (uint16_t)~FSW_CC;
-        c->fpu.sw |= (uint16_t)((complete ? 0 : FSW_C2) | (q & 4 ? FSW_C0 : 0) |
-                                (q & 2 ? FSW_C3 : 0) | (q & 1 ? FSW_C1 : 0));
+    if (sf_aborted(&s)) {
+        return insn_next(i);
+    }
+    fpu_set(c, 0, r);
+    if (f80_class(r) != SF_CLASS_NAN) {
+        c->fpu.sw = (uint16_t)((c->fpu.sw & ~FSW_CC) | (complete ? 0 : FSW_C2) |
+                               (q & 4 ? FSW_C0 : 0) | (q & 2 ? FSW_C3 : 0) | (q & 1 ? FSW_C1 : 0));
     }
     return insn_next(i);
 }
@@ -291,7 +304,7 @@ static struct insn *remainder_st(struct cpu *c, struct insn *i, remainder_fn *op
 FPU_WAITING(fprem, remainder_st(c, i, f80_fprem))
 FPU_WAITING(fprem1, remainder_st(c, i, f80_fprem1))
 
-/* --- one operand, two results -------------------------------------------------------------------- */
+/* --- one operand, two results ---------------------------------------------------------------- */
 
 /* ST(0) must be in use and ST(7) free.  False: the stack fault has been dealt with. */
 static bool pair_ready(struct cpu *c)
@@ -316,7 +329,8 @@ static struct insn *fxtract(struct cpu *c, struct insn *i)
     if (!pair_ready(c)) {
         return insn_next(i);
     }
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
     f80_extract(fpu_st(c, 0), &exponent, &sig, &s);
     fpu_commit(c, &s);
     if (!sf_aborted(&s)) {
@@ -343,7 +357,8 @@ static struct insn *fsincos(struct cpu *c, struct insn *i)
     if (!pair_ready(c)) {
         return insn_next(i);
     }
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
     bool in_range = f80_fsincos(fpu_st(c, 0), &sine, &cosine, &s);
     set_c2(c, !in_range);
     fpu_commit(c, &s);
@@ -365,7 +380,8 @@ static struct insn *fptan(struct cpu *c, struct insn *i)
     if (!pair_ready(c)) {
         return insn_next(i);
     }
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
     bool in_range = f80_fptan(fpu_st(c, 0), &tangent, &s);
     set_c2(c, !in_range);
     fpu_commit(c, &s);
@@ -392,7 +408,8 @@ static struct insn *circular(struct cpu *c, struct insn *i, circular_fn *op)
         }
         return insn_next(i);
     }
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
     bool in_range = op(fpu_st(c, 0), &r, &s);
     set_c2(c, !in_range);
     fpu_commit(c, &s);
@@ -405,7 +422,7 @@ static struct insn *circular(struct cpu *c, struct insn *i, circular_fn *op)
 FPU_WAITING(fsin, circular(c, i, f80_fsin))
 FPU_WAITING(fcos, circular(c, i, f80_fcos))
 
-/* --- comparison ------------------------------------------------------------------------------------- */
+/* --- comparison ------------------------------------------------------------------------------ */
 
 static void set_cc(struct cpu *c, unsigned cc)
 {
@@ -425,12 +442,12 @@ static void pop_n(struct cpu *c, unsigned n)
     }
 }
 
-/* Ends a comparison that was (not) stopped by an unmasked exception. */
+/* An unmasked exception stops the pops only, the condition codes are there for the handler. */
 ALWAYS_INLINE struct insn *compare_end(struct cpu *c, struct insn *i, bool done,
                                        enum sf_relation r, unsigned pops)
 {
+    set_relation(c, r);
     if (done) {
-        set_relation(c, r);
         pop_n(c, pops);
     }
     return insn_next(i);
@@ -449,7 +466,8 @@ ALWAYS_INLINE struct insn *compare_mem(struct cpu *c, struct insn *i, unsigned s
     if (UNLIKELY(ST0_EMPTY)) {
         return compare_end(c, i, fpu_stack_fault(c, false), SF_UNORDERED, pops);
     }
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
     struct f80 a = fpu_st(c, 0);
     enum sf_relation r = f80_compare(a, operand(bits, &denormal), false, &s);
     if (UNLIKELY(denormal)) {
@@ -466,7 +484,8 @@ ALWAYS_INLINE struct insn *compare_st(struct cpu *c, struct insn *i, unsigned sr
     if (UNLIKELY(ST0_EMPTY || fpu_empty(c, src))) {
         return compare_end(c, i, fpu_stack_fault(c, false), SF_UNORDERED, pops);
     }
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
     enum sf_relation r = f80_compare(fpu_st(c, 0), fpu_st(c, src), quiet, &s);
     fpu_commit(c, &s);
     return compare_end(c, i, !sf_aborted(&s), r, pops);
@@ -493,7 +512,8 @@ static struct insn *ftst(struct cpu *c, struct insn *i)
     if (ST0_EMPTY) {
         return compare_end(c, i, fpu_stack_fault(c, false), SF_UNORDERED, 0);
     }
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
     enum sf_relation r = f80_compare(fpu_st(c, 0), (struct f80){0, 0}, false, &s);
     fpu_commit(c, &s);
     return compare_end(c, i, !sf_aborted(&s), r, 0);
@@ -512,16 +532,15 @@ ALWAYS_INLINE struct insn *compare_flags(struct cpu *c, struct insn *i, bool qui
     if (UNLIKELY(ST0_EMPTY || fpu_empty(c, i->src))) {
         done = fpu_stack_fault(c, false);
     } else {
-        struct sf_status s = fpu_status(c);
+        struct sf_status s;
+        fpu_start(c, &s);
         r = f80_compare(fpu_st(c, 0), fpu_st(c, i->src), quiet, &s);
         fpu_commit(c, &s);
         done = !sf_aborted(&s);
     }
-    if (done) {
-        flags_set_oszapc(c, image[r - SF_LESS]);
-        if (pop) {
-            fpu_pop(c);
-        }
+    flags_set_oszapc(c, image[r - SF_LESS]);
+    if (done && pop) {
+        fpu_pop(c);
     }
     return insn_next(i);
 }
@@ -545,7 +564,7 @@ static struct insn *fxam(struct cpu *c, struct insn *i)
 
 FPU_WAITING(fxam, fxam(c, i))
 
-/* --- loads ------------------------------------------------------------------------------------------ */
+/* --- loads ----------------------------------------------------------------------------------- */
 
 /* Pushes v, or handles the full stack. */
 ALWAYS_INLINE struct insn *push_value(struct cpu *c, struct insn *i, struct f80 v)
@@ -572,7 +591,8 @@ ALWAYS_INLINE struct insn *load_real(struct cpu *c, struct insn *i, unsigned siz
     if (UNLIKELY(!fpu_empty(c, 7))) {
         return push_value(c, i, F80_INDEFINITE);
     }
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
     struct f80 v = load(bits, &s);
     fpu_commit(c, &s);
     if (LIKELY(!sf_no_load(&s))) {
@@ -639,7 +659,8 @@ FPU_WAITING(fld_sti, fld_sti(c, i))
 
 static struct insn *load_const(struct cpu *c, struct insn *i, enum sf_const k)
 {
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
 
     fpu_note(c, i);
     return push_value(c, i, f80_const(k, &s));
@@ -653,13 +674,14 @@ FPU_WAITING(fldlg2, load_const(c, i, SF_LG2))
 FPU_WAITING(fldln2, load_const(c, i, SF_LN2))
 FPU_WAITING(fldz, load_const(c, i, SF_ZERO_CONST))
 
-/* --- stores ----------------------------------------------------------------------------------------- */
+/* --- stores ---------------------------------------------------------------------------------- */
 
 /* Flags of a store are committed behind the memory access, which may fault. */
-ALWAYS_INLINE struct insn *store_mem(struct cpu *c, struct insn *i, unsigned size, store_fn *convert,
-                                     uint64_t indefinite, bool pop)
+ALWAYS_INLINE struct insn *store_mem(struct cpu *c, struct insn *i, unsigned size,
+                                     store_fn *convert, uint64_t indefinite, bool pop)
 {
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
     bool empty = ST0_EMPTY;
     bool store = true;
     uint64_t bits = indefinite;
@@ -723,7 +745,8 @@ static void bytes_f80(uint8_t out[10], struct f80 a)
 static struct insn *store_80(struct cpu *c, struct insn *i, bool bcd)
 {
     static const uint8_t bcd_indefinite[10] = {0, 0, 0, 0, 0, 0, 0, 0xc0, 0xff, 0xff};
-    struct sf_status s = fpu_status(c);
+    struct sf_status s;
+    fpu_start(c, &s);
     bool empty = ST0_EMPTY, store = true;
     uint8_t b[10];
 
@@ -757,7 +780,7 @@ static struct insn *store_80(struct cpu *c, struct insn *i, bool bcd)
 FPU_WAITING(fstp_m80, store_80(c, i, false))
 FPU_WAITING(fbstp_m80, store_80(c, i, true))
 
-/* --- moves between registers -------------------------------------------------------------------------- */
+/* --- moves between registers ----------------------------------------------------------------- */
 
 ALWAYS_INLINE struct insn *copy_st(struct cpu *c, struct insn *i, bool pop)
 {
@@ -781,7 +804,20 @@ ALWAYS_INLINE struct insn *copy_st(struct cpu *c, struct insn *i, bool pop)
 
 FPU_WAITING(fst_sti, copy_st(c, i, false))
 FPU_WAITING(fstp_sti, copy_st(c, i, true))
-FPU_WAITING(fstpnce_sti, copy_st(c, i, true))
+
+/* D9 D8+i: FSTP without exceptions; an empty ST(0) is only popped. */
+static struct insn *fstpnce(struct cpu *c, struct insn *i)
+{
+    fpu_note(c, i);
+    c->fpu.sw &= (uint16_t)~FSW_C1;
+    if (!ST0_EMPTY) {
+        fpu_set(c, i->dst, fpu_st(c, 0));
+    }
+    fpu_pop(c);
+    return insn_next(i);
+}
+
+FPU_WAITING(fstpnce_sti, fstpnce(c, i))
 
 /* An empty register takes part as the indefinite. */
 static struct insn *fxch(struct cpu *c, struct insn *i)
@@ -816,7 +852,6 @@ ALWAYS_INLINE struct insn *move_if(struct cpu *c, struct insn *i, unsigned cc)
         }
         return insn_next(i);
     }
-    c->fpu.sw &= (uint16_t)~FSW_C1;
     if (flag_cond(c, cc)) {
         fpu_set(c, 0, fpu_st(c, i->src));
     }
@@ -832,7 +867,7 @@ FPU_WAITING(fcmovne, move_if(c, i, CC_NZ))
 FPU_WAITING(fcmovnbe, move_if(c, i, CC_NBE))
 FPU_WAITING(fcmovnu, move_if(c, i, CC_NP))
 
-/* --- stack management --------------------------------------------------------------------------------- */
+/* --- stack management ------------------------------------------------------------------------ */
 
 static struct insn *rotate_top(struct cpu *c, struct insn *i, unsigned by)
 {
@@ -848,6 +883,7 @@ FPU_WAITING(fdecstp, rotate_top(c, i, 7))
 static struct insn *ffree(struct cpu *c, struct insn *i, bool pop)
 {
     fpu_note(c, i);
+    c->fpu.sw &= (uint16_t)~FSW_C1;
     fpu_free(c, i->dst);
     if (pop) {
         fpu_pop(c);
@@ -866,7 +902,7 @@ static struct insn *fnop(struct cpu *c, struct insn *i)
 
 FPU_WAITING(fnop, fnop(c, i))
 
-/* --- control ---------------------------------------------------------------------------------------- */
+/* --- control --------------------------------------------------------------------------------- */
 
 /* WAIT looks at TS only if MP is set, and never at EM. */
 struct insn *x_fwait(struct cpu *c, struct insn *i)

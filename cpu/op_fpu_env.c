@@ -1,10 +1,10 @@
 /*
- * Images of the x87 unit in memory: FLDENV, FNSTENV, FRSTOR, FNSAVE in their four layouts, and FXSAVE,
- * FXRSTOR.
+ * Images of the x87 unit in memory: FLDENV, FNSTENV, FRSTOR, FNSAVE in their four layouts, and
+ * FXSAVE, FXRSTOR.
  *
  * Source: Intel SDM vol. 1 section 8.1.10 (figures 8-9 to 8-12) and 10.5.
- * In real and V86 mode the pointers are linear addresses; loading such an image leaves the selectors 0, so
- * that storing it again gives the same addresses.
+ * In real and V86 mode the pointers are linear addresses; loading such an image leaves the
+ * selectors 0, so that storing it again gives the same addresses.
  */
 #include "cpu/fpu.h"
 
@@ -196,7 +196,7 @@ static struct insn *fnsave(struct cpu *c, struct insn *i)
 
 FPU_NOWAIT(fnsave, fnsave(c, i))
 
-/* --- FXSAVE, FXRSTOR ----------------------------------------------------------------------------- */
+/* --- FXSAVE, FXRSTOR ------------------------------------------------------------------------- */
 
 /* MXCSR bits that may be set: denormals-are-zeros came with SSE2. */
 static uint32_t mxcsr_mask(const struct cpu *c)

@@ -152,11 +152,14 @@ static bool load_segments(struct cpu *c, const struct task_state *t)
         }
         return true;
     }
-    if (!load_code(c, t->seg[SEG_CS]) ||
-        !seg_prepare(c, SEG_SS, t->seg[SEG_SS], c->cpl, EXC_TS, &s)) {
+    if (!seg_prepare(c, SEG_SS, t->seg[SEG_SS], t->seg[SEG_CS] & 3, EXC_TS, &s)) {
         return false;
     }
+    cpu_set_cpl(c, t->seg[SEG_CS] & 3);
     seg_set(c, SEG_SS, &s);
+    if (!load_code(c, t->seg[SEG_CS])) {
+        return false;
+    }
     for (n = 0; n < ARRAY_LEN(data); n++) {
         if (!seg_prepare(c, data[n], t->seg[data[n]], c->cpl, EXC_TS, &s)) {
             return false;
@@ -166,7 +169,10 @@ static bool load_segments(struct cpu *c, const struct task_state *t)
     return c->eip <= c->seg[SEG_CS].limit || exc_set_err(c, EXC_GP, 0);
 }
 
-/* Selectors are in place at once, what they mean only after each one's check. */
+/*
+ * Selectors are in place at once, what they mean only after each one's check.  Until there is a
+ * stack the CPL is 3, so that a fault goes to the inner stack of the new TSS.
+ */
 static void take_registers(struct cpu *c, const struct task_state *t, uint32_t eflags)
 {
     unsigned n;
@@ -180,7 +186,7 @@ static void take_registers(struct cpu *c, const struct task_state *t, uint32_t e
         c->seg[n].sel = t->seg[n];
         c->seg[n].attr &= ~(uint32_t)ATTR_P;
     }
-    c->cpl = eflags & FLAG_VM ? 3 : t->seg[SEG_CS] & 3;
+    c->cpl = 3;
 }
 
 static bool push_error(struct cpu *c, unsigned size, uint32_t error)

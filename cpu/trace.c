@@ -467,9 +467,13 @@ static void kill(struct cpu *c, struct trace *t)
     t->dead = true;
 }
 
+/*
+ * The line masks only say that somebody should look; a trace dies when its own bytes are written, so
+ * variables beside code cost a search and no more.
+ */
 static void written_in_page(struct cpu *c, uint64_t pa, unsigned len)
 {
-    uint32_t hit = line_mask(pa & PAGE_MASK, (unsigned)(pa & PAGE_MASK) + len - 1);
+    unsigned first = (unsigned)(pa & PAGE_MASK), end = first + len;
     uint32_t rest = 0;
     uint32_t *code = NULL;
     uint64_t page = pa & ~(uint64_t)PAGE_MASK;
@@ -482,7 +486,7 @@ static void written_in_page(struct cpu *c, uint64_t pa, unsigned len)
             continue;
         }
         code = t->code;
-        if (t->lines & hit) {
+        if (t->pgoff[0] < end && first < t->pgoff[t->n]) {
             *p = t->page_next;
             kill(c, t);
         } else {

@@ -134,6 +134,18 @@ static bool put_address(const struct decoded *d, uint32_t mode, struct insn *i)
            (d->seg == SEG_DS || d->seg == SEG_SS || d->seg == SEG_ES);
 }
 
+/* What INSN_ flags say about the operands. */
+static uint8_t operand_flags(const struct decoded *d)
+{
+    unsigned dst = d->o[0].kind, src = d->o[1].kind;
+
+    return (uint8_t)((d->has_mem ? INSN_MEM : 0) |
+                     (dst >= OK_SREG && dst <= OK_TR ? INSN_SYS_DST : 0) |
+                     (dst == OK_MEM ? INSN_DST_MEM : 0) | (dst == OK_REG ? INSN_DST_GPR : 0) |
+                     (dst == OK_MM || src == OK_MM ? INSN_MM : 0) |
+                     (src == OK_IMM ? INSN_SRC_IMM : 0));
+}
+
 static enum translate_kind standard_slow(const struct decoded *d, uint32_t mode,
                                          const uint8_t *bytes, struct insn *i, unsigned id)
 {
@@ -145,10 +157,9 @@ static enum translate_kind standard_slow(const struct decoded *d, uint32_t mode,
     i->imm2 = (uint16_t)d->imm2;
     i->osize = d->osize;
     i->rep = d->rep;
-    i->flags = (d->has_mem ? INSN_MEM : 0) | (d->lock ? INSN_LOCK : 0) |
-               (d->attr & AT_ALIGN16 ? INSN_ALIGN16 : 0) |
-               (d->o[0].kind >= OK_SREG && d->o[0].kind <= OK_TR ? INSN_SYS_DST : 0);
-    if (d->attr & AT_FPU) {
+    i->flags = operand_flags(d) | (d->lock ? INSN_LOCK : 0) |
+               (d->attr & AT_ALIGN16 ? INSN_ALIGN16 : 0);
+    if ((d->attr & AT_FPU) && d->op != OP_FWAIT) { /* WAIT has no second byte */
         const uint8_t *op = bytes + d->nprefix;
         i->fop = (uint16_t)((op[0] & 7) << 8 | op[1]);
     }

@@ -390,6 +390,7 @@ static void reset_begin(struct ide_channel *c)
 
     event_cancel(c->d.env->sched, &c->event);
     c->phase = IDE_RESET;
+    c->select = 0;
     for (i = 0; i < 2; i++) {
         c->unit[i].status = ST_BSY;
         c->unit[i].intrq = false;
@@ -412,7 +413,6 @@ static void reset_unit(struct ide_unit *u)
 
 static void reset_end(struct ide_channel *c)
 {
-    c->select = 0;
     c->active = 0;
     reset_unit(&c->unit[0]);
     reset_unit(&c->unit[1]);
@@ -783,7 +783,6 @@ static void ide_reset(struct device *d, enum reset_kind kind)
         }
     }
     c->control = 0;
-    c->select = 0;
     c->active = 0;
     reset_begin(c);
     event_at(s, &c->event, sched_after_ns(s, NS_RESET));

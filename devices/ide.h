@@ -12,7 +12,7 @@ enum ide_kind { IDE_NONE, IDE_DISK, IDE_CDROM };
 
 struct ide_unit_config {
     enum ide_kind kind;
-    /* Disk: required.  CD-ROM: NULL is an empty drive.  Owned by the board, outlives the channel. */
+    /* Disk: required.  CD-ROM: NULL is an empty drive.  The board owns it, past the channel. */
     struct block *block;
     /* Default geometry of a disk; 0: 16 heads and 63 sectors. */
     uint16_t cylinders, heads, sectors;
@@ -42,7 +42,7 @@ void ide_set_decode(struct device *d, bool on);
 struct ide_busmaster {
     void *ctx;
     /*
-     * Moves up to len bytes between buf and memory; returns how many fitted the descriptors.  0 when
+     * Moves up to len bytes between buf and memory; returns how many fitted the descriptors, 0 when
      * the engine is stopped or runs in the other direction.
      */
     uint32_t (*transfer)(void *ctx, bool to_memory, uint8_t *buf, uint32_t len);

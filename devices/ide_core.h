@@ -3,8 +3,8 @@
  *
  * A channel runs at most one command at a time (enum ide_phase).  All its delays use one event;
  * what happens when it fires is a function of the phase.  Data goes through the channel's buffer in
- * chunks: [pos, block_end) is what the host moves before the next status change, [pos, len) what the
- * buffer holds or takes.
+ * chunks: [pos, block_end) is what the host moves before the next status change, [pos, len) what
+ * the buffer holds or takes.
  */
 #ifndef OXBOW_DEVICES_IDE_CORE_H
 #define OXBOW_DEVICES_IDE_CORE_H

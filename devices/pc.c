@@ -250,20 +250,30 @@ static bool build_keyboard(struct oxbow *m, struct err *e)
                &(struct port92_config){0x92, a20_port92, soft_reset, m}, e);
 }
 
+/* COM1 and COM3 share IRQ 4, COM2 and COM4 IRQ 3: the line is high while either asks. */
+static void set_serial_irq(void *to, unsigned n, bool level)
+{
+    struct oxbow *m = to;
+    unsigned pair = n & 1, bit = 1u << (n >> 1);
+    struct irq_line line = isa_irq(m, pair ? 3 : 4);
+    uint8_t *asking = &m->pc.serial_irq[pair];
+    *asking = (uint8_t)(level ? *asking | bit : *asking & ~bit);
+    irq_set(&line, *asking != 0);
+}
+
 /* 10 us a character at most: nobody waits for 9600 baud on a wire that is not there. */
 #define SERIAL_CHAR_TICKS 18
 
 static bool build_serial(struct oxbow *m, struct err *e)
 {
     static const uint16_t port[4] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
-    static const uint8_t irq[4] = {4, 3, 4, 3};
     static const char *const id[4] = {"uart0", "uart1", "uart2", "uart3"};
     for (unsigned n = 0; n < 4; n++) {
         if (n > 0 && !m->cfg.serial_on[n]) {
             continue;
         }
         struct uart16550_config c = {
-            .port = port[n], .irq = isa_irq(m, irq[n]), .out = m->cfg.serial[n],
+            .port = port[n], .irq = {set_serial_irq, m, n}, .out = m->cfg.serial[n],
             .max_char_ticks = SERIAL_CHAR_TICKS};
         m->pc.uart[n] = add(m, &uart16550_class, id[n], &c, e);
         if (!m->pc.uart[n]) {
@@ -497,7 +507,9 @@ static bool floppy_media(struct oxbow *m, unsigned n, struct block *media, struc
     if (n == 1 && !m->cfg.floppy[1]) {
         return err_set(e, "fdb: this machine was started without a second floppy drive");
     }
-    fdc82077_set_media(m->pc.fdc, n, media);
+    if (!fdc82077_set_media(m->pc.fdc, n, media)) {
+        return err_set(e, "fd%c: the drive is busy; try again", "ab"[n]);
+    }
     block_close(m->cfg.floppy[n]);
     m->cfg.floppy[n] = media;
     return true;
@@ -532,6 +544,15 @@ bool pc_media(struct oxbow *m, const char *slot, struct block *media, struct err
         block_close(media);
     }
     return ok;
+}
+
+void pc_flush(struct oxbow *m)
+{
+    for (unsigned n = 0; n < 4; n++) {
+        if (m->pc.uart[n]) {
+            uart16550_flush(m->pc.uart[n]);
+        }
+    }
 }
 
 void oxbow_power_button(struct oxbow *m)

@@ -17,6 +17,7 @@ struct pc {
     struct device *pic, *pit, *dma, *rtc, *kbd, *mouse, *speaker, *pci, *isa, *pm;
     struct device *ide[2], *fdc, *vga, *fwcfg;
     struct device *uart[4];
+    uint8_t serial_irq[2]; /* which UART of a shared line asks */
     bool a20_kbc, a20_port92, nmi_masked;
 };
 
@@ -27,6 +28,8 @@ bool pc_build(struct oxbow *m, struct err *e);
 void pc_close_media(struct oxbow *m);
 /* One input event has come due; false: the device has no room, try again later. */
 bool pc_input(struct oxbow *m, const struct input_event *ev);
+/* The run is over: what is still in the serial transmitters goes out. */
+void pc_flush(struct oxbow *m);
 bool pc_media(struct oxbow *m, const char *slot, struct block *media, struct err *e);
 
 #endif

@@ -48,7 +48,7 @@ struct pci_bar {
 struct pci_function {
     struct pci_bus *bus;
     void *dev;
-    /* Called after bytes [off, off + size) were written by the guest, and after a load; may be NULL */
+    /* Called after the guest has written bytes [off, off + size), and after a load; or NULL. */
     void (*written)(void *dev, unsigned off, unsigned size);
     uint8_t devfn;
     bool pin_level;      /* what the chip drives on its INTx pin */

@@ -1,8 +1,8 @@
 /*
- * 82371SB (PIIX3) function 0: PCI to ISA bridge with the PIRQ router and the reset control register.
+ * 82371SB (PIIX3) function 0: PCI to ISA bridge, PIRQ router, reset control register.
  *
- * The board hands ISA devices interrupt lines made by piix3_isa_line(); the bridge ORs them with the
- * PCI interrupts routed to the same input and drives the interrupt controller.
+ * The board hands ISA devices interrupt lines made by piix3_isa_line(); the bridge ORs them with
+ * the PCI interrupts routed to the same input and drives the interrupt controller.
  */
 #ifndef OXBOW_DEVICES_PIIX3_H
 #define OXBOW_DEVICES_PIIX3_H

@@ -1,5 +1,5 @@
 /*
- * Buses: priorities and directions, width splitting, edges of the space, code marks and dirty pages.
+ * Buses: priorities, directions, width splitting, edges of the space, code marks, dirty pages.
  */
 #include <check.h>
 #include <stdlib.h>

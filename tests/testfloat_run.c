@@ -6,6 +6,7 @@
  * status 0 if all pass or DIR does not exist, 1 on a difference, 2 if a file cannot be read.
  * TestFloat knows no denormal-operand flag, so that one is not compared.
  */
+#define _XOPEN_SOURCE 700
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <zlib.h>
 
 #include "cpu/softfloat.h"
+#include "tests/vectors.h"
 
 #define MAX_SHOWN 3
 
@@ -227,7 +229,7 @@ static bool run_case(const struct function *f, struct sf_status s, const char *l
 }
 
 /* 0 all passed, 1 some did not, 2 unreadable */
-static int run_file(const char *dir, const char *file)
+int testfloat_file(const char *dir, const char *file)
 {
     struct sf_status s;
     const struct function *f = parse_name(file, &s);
@@ -253,6 +255,7 @@ static int run_file(const char *dir, const char *file)
     return damaged || total == 0 ? 2 : passed != total;
 }
 
+#ifndef TESTFLOAT_NO_MAIN
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -281,9 +284,10 @@ int main(int argc, char **argv)
     closedir(dir);
     qsort(names, count, sizeof *names, compare_names);
     for (size_t i = 0; i < count; i++) {
-        int result = run_file(argv[1], names[i]);
+        int result = testfloat_file(argv[1], names[i]);
         status = result > status ? result : status;
         free(names[i]);
     }
     return status;
 }
+#endif

@@ -1,0 +1,75 @@
+/*
+ * A run without a window: as fast as the host can, except that a guest which waits for somebody who
+ * types waits in real time, and one that is dead does not keep the host busy.
+ */
+#include "gui/headless.h"
+
+#include "gui/terminal.h"
+#include "gui/throttle.h"
+
+/* A processor that executed nothing for this many guest seconds only waits for input. */
+#define DEAD_SECONDS 60u
+#define NAP_US 10000u
+
+struct headless {
+    struct vm *vm;
+    struct terminal terminal;
+    struct throttle throttle;
+    uint64_t still; /* instructions skipped since one was last executed */
+};
+
+/* How long to wait for input before the next slice. */
+static uint64_t wait_for(struct headless *h, uint64_t ran, uint64_t idle)
+{
+    struct oxbow *m = h->vm->m;
+
+    h->still = idle < ran ? 0 : h->still + ran;
+    if (idle && terminal_interactive(&h->terminal)) {
+        return MIN(throttle_ahead(&h->throttle, oxbow_icount(m), host_now_us()), NAP_US * 2);
+    }
+    return h->still / oxbow_ips(m) >= DEAD_SECONDS && !h->vm->o.has_stop_at ? NAP_US : 0;
+}
+
+/* One slice and what follows it; false: the run is over. */
+static bool step(struct headless *h, enum oxbow_stop *stop, struct err *e)
+{
+    struct oxbow *m = h->vm->m;
+    uint64_t start = oxbow_icount(m), idle = oxbow_idle(m), slice = oxbow_ips(m) / 100 + 1, wait;
+
+    if (h->vm->o.has_stop_at) {
+        slice = start < h->vm->o.stop_at ? MIN(slice, h->vm->o.stop_at - start) : 0;
+    }
+    if (slice == 0) {
+        return false;
+    }
+    *stop = oxbow_run(m, slice);
+    if (!ports_flush(&h->vm->ports, e)) {
+        return false;
+    }
+    if (*stop != OXBOW_LIMIT && *stop != OXBOW_HELD) {
+        return false;
+    }
+    wait = *stop == OXBOW_HELD ? 1000 : wait_for(h, oxbow_icount(m) - start, oxbow_idle(m) - idle);
+    return terminal_poll(&h->terminal, wait);
+}
+
+bool headless_run(struct vm *vm, enum oxbow_stop *stop, struct err *e)
+{
+    struct headless h = {.vm = vm};
+
+    *stop = OXBOW_LIMIT;
+    e->text[0] = 0;
+    host_hold_signals();
+    terminal_open(&h.terminal, vm);
+    throttle_start(&h.throttle, oxbow_ips(vm->m), oxbow_icount(vm->m), host_now_us());
+    while (step(&h, stop, e)) {
+        continue;
+    }
+    if (*stop == OXBOW_POWEROFF && vm->o.no_shutdown && !e->text[0]) {
+        while (terminal_poll(&h.terminal, NAP_US * 5)) {
+            continue;
+        }
+    }
+    terminal_close(&h.terminal);
+    return e->text[0] == 0;
+}

@@ -1,0 +1,177 @@
+/*
+ * The program: finds out what to do, does it, and ends with the exit status that docs/oxbow.1
+ * lists.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "gui/headless.h"
+#include "gui/host.h"
+#include "gui/img.h"
+#include "gui/options.h"
+#include "gui/script.h"
+#include "gui/statefile.h"
+#include "gui/terminal.h"
+#include "gui/vm.h"
+#ifdef HAVE_SDL
+#include "gui/sdl.h"
+#endif
+
+enum { OK = 0, BAD = 4, INTERNAL = 5 };
+
+static int fail(const struct err *e, int status)
+{
+    fprintf(stderr, "oxbow: %s\n", e->text);
+    return status;
+}
+
+static int list_cpus(void)
+{
+    const char *line;
+
+    for (unsigned n = 0; (line = oxbow_cpu_help(n)) != NULL; n++) {
+        puts(line);
+    }
+    return OK;
+}
+
+#ifdef HAVE_SDL
+static bool can_open_window(void)
+{
+    return host_has_display();
+}
+
+static bool look_after_ports(void *ctx)
+{
+    struct terminal *t = ctx;
+    struct err e;
+
+    return ports_flush(&t->vm->ports, &e) && terminal_poll(t, 0);
+}
+
+static bool run_window(struct vm *vm, enum oxbow_stop *stop, struct err *e)
+{
+    struct terminal t;
+    struct sdl_config c = {
+        .name = vm->o.name, .full_screen = vm->o.full_screen,
+        .stop_at = vm->o.has_stop_at ? vm->o.stop_at : UINT64_MAX,
+        .poll = look_after_ports, .ctx = &t,
+    };
+    bool ok;
+
+    terminal_open(&t, vm);
+    ok = sdl_run(vm->m, &c, stop, e);
+    while (ok && *stop == OXBOW_POWEROFF && vm->o.no_shutdown && terminal_poll(&t, 50000)) {
+        continue;
+    }
+    terminal_close(&t);
+    return ok && ports_flush(&vm->ports, e);
+}
+#else
+static bool can_open_window(void)
+{
+    return false;
+}
+
+static bool run_window(struct vm *vm, enum oxbow_stop *stop, struct err *e)
+{
+    (void)vm;
+    (void)stop;
+    return err_set(e, "-display sdl: this program was built without SDL2; use -display none");
+}
+#endif
+
+/* Picks window or terminal where the options leave it open. */
+static void choose_display(struct options *o)
+{
+    if (o->nographic) {
+        o->display = DISPLAY_NONE;
+    }
+    if (o->display != DISPLAY_AUTO) {
+        return;
+    }
+    o->display = can_open_window() ? DISPLAY_SDL : DISPLAY_NONE;
+    if (o->display == DISPLAY_NONE && o->serials == 0) {
+        fputs("oxbow: no window can be opened here; the first serial port is this terminal "
+              "(Ctrl-A x quits)\n", stderr);
+        o->nographic = true;
+    }
+}
+
+static bool finish(struct vm *vm, struct err *e)
+{
+    char stats[4096];
+
+    if (vm->o.stats) {
+        fwrite(stats, 1, oxbow_stats(vm->m, stats, sizeof stats), stderr);
+    }
+    if (vm->o.hash) {
+        printf("%sstate-hash: %016llx\n", ports_within_line(&vm->ports) ? "\n" : "",
+               (unsigned long long)oxbow_hash(vm->m));
+        fflush(stdout);
+    }
+    return !vm->o.savestate || statefile_save(vm->m, vm->o.savestate, e);
+}
+
+static int run(struct options *o)
+{
+    struct err e = {{0}};
+    struct vm vm;
+    enum oxbow_stop stop = OXBOW_LIMIT;
+    int status;
+    bool ok;
+
+    choose_display(o);
+    if (!vm_open(&vm, o, false, &e)) {
+        return fail(&e, BAD);
+    }
+    if (vm_is_demo(o)) {
+        fputs("oxbow: no image was named; starting the built-in demo\n", stderr);
+    }
+    ok = o->display == DISPLAY_SDL ? run_window(&vm, &stop, &e) : headless_run(&vm, &stop, &e);
+    status = ok ? vm_status(&vm, stop) : fail(&e, o->display == DISPLAY_SDL ? BAD : INTERNAL);
+    if (ok && !finish(&vm, &e)) {
+        status = fail(&e, INTERNAL);
+    }
+    if (stop == OXBOW_CRASH) {
+        fputs("oxbow: the guest crashed (triple fault)\n", stderr);
+    }
+    vm_close(&vm);
+    return status;
+}
+
+static int run_main(int argc, char *argv[])
+{
+    struct options o;
+    struct err e = {{0}};
+    int status = OK;
+
+    options_init(&o);
+    if (!options_parse(&o, argc, argv, NULL, &e)) {
+        status = fail(&e, BAD);
+    } else if (o.action == ACTION_HELP) {
+        options_help(stdout);
+    } else if (o.action == ACTION_VERSION) {
+        puts("Oxbow " OXBOW_VERSION);
+    } else if (o.action == ACTION_CPU_HELP) {
+        status = list_cpus();
+    } else {
+        status = run(&o);
+    }
+    options_free(&o);
+    return status;
+}
+
+int main(int argc, char *argv[])
+{
+    const char *verb = argc > 1 ? argv[1] : "";
+
+    host_ignore_closed_pipes();
+    if (strcmp(verb, "test") == 0) {
+        return script_main(argc - 2, argv + 2);
+    }
+    if (strcmp(verb, "img") == 0) {
+        return img_main(argc - 2, argv + 2);
+    }
+    return strcmp(verb, "run") == 0 ? run_main(argc - 2, argv + 2) : run_main(argc - 1, argv + 1);
+}

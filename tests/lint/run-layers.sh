@@ -1,0 +1,3 @@
+#!/bin/sh
+# make check entry for layers.sh.
+exec "$srcdir/tests/lint/layers.sh" "$srcdir"

@@ -1,0 +1,262 @@
+/*
+ * The whole machine through its public header: the demo boots to its ready line, twice alike; a state saved at
+ * a random moment and loaded into a new machine goes on to the same end; input, reset, media, power-off.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bios/images.h"
+#include "oxbow.h"
+#include "tests/cpu_fixture.h"
+
+struct console {
+    char text[8192];
+    size_t n;
+};
+
+static void console_write(void *ctx, const uint8_t *data, size_t n)
+{
+    struct console *c = ctx;
+    n = MIN(n, sizeof c->text - 1 - c->n);
+    memcpy(c->text + c->n, data, n);
+    c->n += n;
+    c->text[c->n] = 0;
+}
+
+static struct block *floppy(const void *data, size_t n)
+{
+    uint8_t *image = calloc(1, 1474560);
+    struct err e = {{0}};
+    memcpy(image, data, n);
+    struct block *b = block_open_mem(image, 1474560, true, &e);
+    free(image);
+    ck_assert_msg(b != NULL, "%s", e.text);
+    return b;
+}
+
+static struct oxbow *demo(struct console *out, bool generic)
+{
+    struct oxbow_config cfg;
+    struct err e = {{0}};
+    oxbow_config_init(&cfg);
+    cfg.ram_mb = 16;
+    cfg.boot = "a";
+    cfg.floppy[0] = floppy(image_demo, image_demo_size);
+    cfg.serial[0] = (struct chardev){console_write, out};
+    cfg.generic_only = generic;
+    struct oxbow *m = oxbow_new(&cfg, &e);
+    ck_assert_msg(m != NULL, "%s", e.text);
+    return m;
+}
+
+/* Keys and mouse on the way, so that their queues are part of the state. */
+static void feed(struct oxbow *m)
+{
+    oxbow_type(m, "12", 900000000);
+    oxbow_mouse(m, 10, -5, 0, 1, 950000000);
+    oxbow_mouse(m, 3, 3, 1, 0, 960000000);
+}
+
+#define END 1500000000u
+
+START_TEST(ready_line)
+{
+    struct console out = {{0}, 0};
+    struct oxbow *m = demo(&out, false);
+    while (!strstr(out.text, "OXBOW-DEMO-READY") && oxbow_icount(m) < 2000000000u) {
+        ck_assert_int_eq(oxbow_run(m, 10000000), OXBOW_LIMIT);
+    }
+    ck_assert_ptr_nonnull(strstr(out.text, "OXBOW-DEMO-READY"));
+    struct text_screen t;
+    oxbow_text(m, &t);
+    ck_assert_uint_eq(t.cols, 80);
+    ck_assert_uint_eq(t.rows, 25);
+    oxbow_free(m);
+}
+END_TEST
+
+static uint64_t run_demo(bool generic, uint64_t slice)
+{
+    struct console out = {{0}, 0};
+    struct oxbow *m = demo(&out, generic);
+    feed(m);
+    while (oxbow_icount(m) < END) {
+        ck_assert_int_eq(oxbow_run(m, MIN(slice, END - oxbow_icount(m))), OXBOW_LIMIT);
+    }
+    uint64_t h = oxbow_hash(m);
+    oxbow_free(m);
+    return h;
+}
+
+/* Equal hashes whatever the layer and however the run is cut into slices. */
+START_TEST(deterministic)
+{
+    uint64_t h = run_demo(false, END);
+    ck_assert_uint_eq(run_demo(false, END), h);
+    ck_assert_uint_eq(run_demo(false, 777777), h);
+    ck_assert_uint_eq(run_demo(true, 5000001), h);
+}
+END_TEST
+
+START_TEST(round_trip)
+{
+    uint64_t want = run_demo(false, END);
+    uint64_t seed = 42;
+    for (int k = 0; k < 12; k++) {
+        seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+        uint64_t at = (seed >> 33) % END;
+        struct console out = {{0}, 0};
+        struct oxbow *a = demo(&out, false), *b;
+        struct err e = {{0}};
+        size_t len;
+        feed(a);
+        oxbow_run(a, at);
+        uint8_t *state = oxbow_save(a, &len, &e);
+        ck_assert_msg(state != NULL, "%s", e.text);
+        uint64_t ha = oxbow_hash(a);
+        oxbow_free(a);
+        b = demo(&out, false);
+        ck_assert_msg(oxbow_load(b, state, len, &e), "at %llu: %s", (unsigned long long)at, e.text);
+        free(state);
+        ck_assert_uint_eq(oxbow_hash(b), ha);
+        ck_assert_int_eq(oxbow_run(b, END - oxbow_icount(b)), OXBOW_LIMIT);
+        ck_assert_msg(oxbow_hash(b) == want, "saved at %llu: another end",
+                      (unsigned long long)at);
+        oxbow_free(b);
+    }
+}
+END_TEST
+
+/* Damaged states are refused with a sentence and do not crash. */
+START_TEST(damaged_state)
+{
+    struct console out = {{0}, 0};
+    struct oxbow *m = demo(&out, false);
+    struct err e = {{0}};
+    size_t len;
+    oxbow_run(m, 20000000);
+    uint8_t *state = oxbow_save(m, &len, &e);
+    for (unsigned k = 0; k < 40; k++) {
+        size_t cut = len * k / 40;
+        struct oxbow *b = demo(&out, false);
+        e.text[0] = 0;
+        ck_assert(!oxbow_load(b, state, cut, &e));
+        ck_assert(e.text[0] != 0);
+        oxbow_free(b);
+    }
+    free(state);
+    oxbow_free(m);
+}
+END_TEST
+
+/* A boot sector that does what a test wants: at 7C00 in real mode. */
+static struct oxbow *boot(const uint8_t *code, size_t n, struct console *out, bool no_reboot)
+{
+    uint8_t sector[512] = {0};
+    struct oxbow_config cfg;
+    struct err e = {{0}};
+    memcpy(sector, code, n);
+    sector[510] = 0x55;
+    sector[511] = 0xaa;
+    oxbow_config_init(&cfg);
+    cfg.ram_mb = 8;
+    cfg.boot = "a";
+    cfg.no_reboot = no_reboot;
+    cfg.debug_exit = true;
+    cfg.floppy[0] = floppy(sector, sizeof sector);
+    cfg.serial[0] = (struct chardev){console_write, out};
+    struct oxbow *m = oxbow_new(&cfg, &e);
+    ck_assert_msg(m != NULL, "%s", e.text);
+    return m;
+}
+
+START_TEST(debug_exit)
+{
+    static const uint8_t code[] = {0xba, 0x01, 0x05, 0xb0, 0x2a, 0xee, 0xf4}; /* out 501h, 2Ah */
+    struct console out = {{0}, 0};
+    struct oxbow *m = boot(code, sizeof code, &out, false);
+    ck_assert_int_eq(oxbow_run(m, 1000000000), OXBOW_DEBUG_EXIT);
+    ck_assert_uint_eq(oxbow_exit_value(m), 0x2a);
+    ck_assert_int_eq(oxbow_run(m, 1000), OXBOW_DEBUG_EXIT);
+    oxbow_free(m);
+}
+END_TEST
+
+START_TEST(triple_fault)
+{
+    /* cli ; lidt [zero] ; int3 */
+    static const uint8_t code[] = {0xfa, 0x2e, 0x0f, 0x01, 0x1e, 0x10, 0x7c, 0xcc, 0xf4, 0, 0, 0, 0, 0, 0, 0,
+                                   0, 0, 0, 0, 0, 0};
+    struct console out = {{0}, 0};
+    struct oxbow *m = boot(code, sizeof code, &out, true);
+    ck_assert_int_eq(oxbow_run(m, 1000000000), OXBOW_CRASH);
+    oxbow_free(m);
+}
+END_TEST
+
+/* The power-off text, after "Hi" on COM1 by port writes. */
+START_TEST(shutdown)
+{
+    static const uint8_t code[] = {
+        0x31, 0xc0, 0x8e, 0xd8,             /* ds = 0 */
+        0xba, 0xfb, 0x03, 0xb0, 0x03, 0xee, /* COM1: 8 bits, no parity */
+        0xba, 0xf8, 0x03, 0xb0, 'H', 0xee,
+        0xb0, 'i', 0xee,
+        0xbe, 0x23, 0x7c, 0xb9, 8, 0,       /* si = text, cx = 8 */
+        0xba, 0x00, 0x89,
+        0xac, 0xee, 0xe2, 0xfc,             /* lodsb, out, loop */
+        0xf4, 0xeb, 0xfd,
+        'S', 'h', 'u', 't', 'd', 'o', 'w', 'n'};
+    struct console out = {{0}, 0};
+    struct oxbow *m = boot(code, sizeof code, &out, false);
+    ck_assert_int_eq(oxbow_run(m, 1000000000), OXBOW_POWEROFF);
+    ck_assert_str_eq(out.text, "Hi");
+    oxbow_free(m);
+}
+END_TEST
+
+/* A guest that resets for ever: the machine starts again each time and ends with no_reboot. */
+START_TEST(keyboard_reset)
+{
+    static const uint8_t code[] = {0xb0, 0xfe, 0xe6, 0x64, 0xf4};
+    struct console out = {{0}, 0};
+    struct oxbow *m = boot(code, sizeof code, &out, true);
+    ck_assert_int_eq(oxbow_run(m, 1000000000), OXBOW_RESET);
+    oxbow_free(m);
+    m = boot(code, sizeof code, &out, false);
+    ck_assert_int_eq(oxbow_run(m, 200000000), OXBOW_LIMIT);
+    oxbow_free(m);
+}
+END_TEST
+
+START_TEST(two_machines)
+{
+    struct console o1 = {{0}, 0}, o2 = {{0}, 0};
+    struct oxbow *a = demo(&o1, false), *b = demo(&o2, false);
+    for (int k = 0; k < 50; k++) {
+        oxbow_run(a, 1000003);
+        oxbow_run(b, 1000003);
+    }
+    ck_assert_uint_eq(oxbow_hash(a), oxbow_hash(b));
+    oxbow_free(a);
+    oxbow_free(b);
+}
+END_TEST
+
+START_TEST(media)
+{
+    struct console out = {{0}, 0};
+    struct oxbow *m = demo(&out, false);
+    struct err e = {{0}};
+    ck_assert(oxbow_media(m, "fda", NULL, &e));
+    ck_assert(!oxbow_media(m, "fdb", floppy("", 0), &e));
+    ck_assert(!oxbow_media(m, "hda", NULL, &e));
+    ck_assert(!oxbow_media(m, "fdx", NULL, &e));
+    ck_assert(e.text[0] != 0);
+    oxbow_free(m);
+}
+END_TEST
+
+FIX_SUITE("machine", ready_line, deterministic, round_trip, damaged_state, debug_exit, triple_fault,
+          shutdown, keyboard_reset, two_machines, media)
