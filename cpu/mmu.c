@@ -43,6 +43,7 @@ struct walk {
     uint32_t error; /* of #PF, when it failed */
     bool write;     /* the page may be written from now on without another walk */
     bool global;
+    bool large;
 };
 
 struct path {
@@ -141,6 +142,7 @@ static bool descend(const struct cpu *c, uint64_t la, bool peek, struct path *p,
         if (level == 0 || large) {
             w->pa = leaf_address(m, level, val, la) & c->a20_mask;
             w->global = (val & PTE_G) && (c->cr4 & CR4_PGE);
+            w->large = large;
             return true;
         }
         table = m->entry_bytes == 8 ? val & PTE_FRAME8 : val & 0xfffff000u;
@@ -166,7 +168,7 @@ static bool walk(struct cpu *c, uint64_t la, enum access acc, bool user, struct 
     if (!(c->cr0 & CR0_PG)) {
         w->pa = la & c->a20_mask;
         w->write = true;
-        w->global = false;
+        w->global = w->large = false;
         return true;
     }
     c->st.page_walks++;
@@ -215,6 +217,8 @@ static void tlb_fill(struct cpu *c, struct tlb *t, uint64_t la, const struct wal
     info->pa = w->pa & ~(uint64_t)PAGE_MASK;
     info->write = w->write;
     info->global = w->global;
+    info->large = w->large;
+    t->large = t->large || w->large;
     e->rtag = e->wtag = TLB_NO_TAG;
     e->host = NULL;
     e->code = NULL;
@@ -283,6 +287,8 @@ const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la)
     e->host = p.read;
     e->code = p.code;
     e->global = w.global;
+    e->large = w.large;
+    t->large = t->large || w.large;
     return e;
 }
 
@@ -354,6 +360,7 @@ static void tlb_flush(struct tlb *t, bool keep_global)
         }
     }
     t->ncode_filled = kept;
+    t->large = t->large && keep_global;
 }
 
 static void tlb_flush_each(struct cpu *c, bool keep_global)
@@ -376,6 +383,40 @@ void tlb_flush_nonglobal(struct cpu *c)
 }
 
 /* Slots stay in the filled lists, so a later fill must not add them again. */
+static void flush_slot(struct tlb *t, uint64_t page)
+{
+    struct itlb_entry *code = &t->code[(page >> PAGE_SHIFT) & (ITLB_SIZE - 1)];
+
+    if (t->info[TLB_INDEX(page)].tag == page) {
+        tlb_clear_slot(t, TLB_INDEX(page), TLB_EMPTY_FILLED);
+    }
+    if (code->tag == page) {
+        code->tag = TLB_EMPTY_FILLED;
+    }
+}
+
+/* All pieces of the large page around `page`; which size it had is not known any more. */
+static void flush_large(struct tlb *t, uint64_t page)
+{
+    const uint64_t region = ~(uint64_t)0x3fffff;
+    uint32_t k;
+
+    for (k = 0; k < t->nfilled; k++) {
+        struct tlb_info *info = &t->info[t->filled[k]];
+
+        if (info->large && ((info->tag ^ page) & region) == 0) {
+            tlb_clear_slot(t, t->filled[k], TLB_EMPTY_FILLED);
+        }
+    }
+    for (k = 0; k < t->ncode_filled; k++) {
+        struct itlb_entry *code = &t->code[t->code_filled[k]];
+
+        if (code->large && ((code->tag ^ page) & region) == 0) {
+            code->tag = TLB_EMPTY_FILLED;
+        }
+    }
+}
+
 void tlb_flush_page(struct cpu *c, uint64_t la)
 {
     struct tlb *const all[] = {&c->tlb_kernel, &c->tlb_user, &c->tlb_slow};
@@ -383,13 +424,9 @@ void tlb_flush_page(struct cpu *c, uint64_t la)
     unsigned k;
 
     for (k = 0; k < ARRAY_LEN(all); k++) {
-        struct itlb_entry *code = &all[k]->code[(page >> PAGE_SHIFT) & (ITLB_SIZE - 1)];
-
-        if (all[k]->info[TLB_INDEX(page)].tag == page) {
-            tlb_clear_slot(all[k], TLB_INDEX(page), TLB_EMPTY_FILLED);
-        }
-        if (code->tag == page) {
-            code->tag = TLB_EMPTY_FILLED;
+        flush_slot(all[k], page);
+        if (all[k]->large) {
+            flush_large(all[k], page);
         }
     }
     trace_unlink(c);
@@ -462,6 +499,7 @@ static void tlb_reset(struct tlb *t)
         t->code[n].tag = TLB_NO_TAG;
     }
     t->nfilled = t->ncode_filled = 0;
+    t->large = false;
 }
 
 void tlb_init(struct cpu *c)

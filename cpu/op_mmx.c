@@ -25,7 +25,7 @@ SIMD_INSN(emms)
     return insn_next(i);
 }
 
-/* --- MOVD, MOVQ: both register files --------------------------------------------------------------- */
+/* --- MOVD, MOVQ: both register files ---------------------------------------------------------- */
 
 static bool put_gpr_or_mem(struct cpu *c, const struct insn *i, uint32_t v)
 {
@@ -131,11 +131,11 @@ SIMD_INSN(movdq2q)
     return insn_next(i);
 }
 
-/* --- stores under a mask ------------------------------------------------------------------------------ */
+/* --- stores under a mask ---------------------------------------------------------------------- */
 
 /*
- * Stores the bytes of v whose mask byte has bit 7 set at DS:[eDI].  Bytes that are not selected are not
- * accessed at all; nothing is stored unless all selected bytes can be.
+ * Stores the bytes of v whose mask byte has bit 7 set at DS:[eDI].  Bytes that are not selected
+ * are not accessed at all; nothing is stored unless all selected bytes can be.
  */
 static bool masked_store(struct cpu *c, const struct insn *i, const struct xmm *v,
                          const struct xmm *mask, unsigned n)

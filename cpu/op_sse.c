@@ -10,7 +10,7 @@
 #include "cpu/ops_simd.def"
 #undef SLOWOP
 
-/* --- 16 bytes of memory ---------------------------------------------------------------------------- */
+/* --- 16 bytes of memory ----------------------------------------------------------------------- */
 
 /* Linear address after the segment and alignment checks. */
 static bool simd_address(struct cpu *c, const struct insn *i, enum access acc, uint64_t *la)
@@ -43,7 +43,7 @@ NOINLINE bool simd_store_slow(struct cpu *c, const struct insn *i, const struct 
     return simd_address(c, i, ACC_WRITE, &la) && lin_write_bytes(c, la, b, sizeof b);
 }
 
-/* --- MXCSR ------------------------------------------------------------------------------------------- */
+/* --- MXCSR ------------------------------------------------------------------------------------ */
 
 SIMD_INSN(ldmxcsr)
 {
@@ -66,7 +66,7 @@ SIMD_INSN(stmxcsr)
     return fpu_store(c, i, 4, c->fpu.mxcsr) ? insn_next(i) : cpu_fault(c, i);
 }
 
-/* --- whole registers ---------------------------------------------------------------------------------- */
+/* --- whole registers -------------------------------------------------------------------------- */
 
 /* Aligned and unaligned moves differ in INSN_ALIGN16 alone. */
 ALWAYS_INLINE struct insn *move_whole(struct cpu *c, struct insn *i)
@@ -95,7 +95,7 @@ SIMD_INSN(movnti)
     return fpu_store(c, i, 4, R32(i->src)) ? insn_next(i) : cpu_fault(c, i);
 }
 
-/* --- parts of registers --------------------------------------------------------------------------------- */
+/* --- parts of registers ----------------------------------------------------------------------- */
 
 /* Loads clear the rest of the register, moves between registers leave it alone. */
 SIMD_INSN(movss)

@@ -3,9 +3,10 @@
  *
  * Source: Intel SDM vol. 1 sections 11.5 (exceptions), 12.1 (SSE3), instruction pages of vol. 2.
  *
- * All elements are computed before anything is written: their flags are ORed, and an unmasked exception
- * of one leaves the whole destination alone.  Cores take the operation on one element as an argument and
- * are always inlined, so every handler is straight code around its calls of the soft-float.
+ * All elements are computed before anything is written: their flags are ORed, and an unmasked
+ * exception of one leaves the whole destination alone.  Cores take the operation on one element as
+ * an argument and are always inlined, so every handler is straight code around its calls of the
+ * soft-float.
  */
 #include "cpu/simd.h"
 
@@ -19,8 +20,9 @@ typedef uint64_t f64_fn(uint64_t a, uint64_t b, struct sf_status *s);
 typedef uint64_t element_fn(uint64_t a, struct sf_status *s);
 
 /*
- * Invalid operation, denormal operand and division by zero are found before the computation; when one of
- * them is unmasked in any element, overflow, underflow and inexact of the others do not show.
+ * Invalid operation, denormal operand and division by zero are found before the computation; when
+ * one of them is unmasked in any element, overflow, underflow and inexact of the others do not
+ * show.
  */
 COLD bool sse_unmasked(struct cpu *c, const struct sf_status *s)
 {
@@ -34,7 +36,7 @@ COLD bool sse_unmasked(struct cpu *c, const struct sf_status *s)
     return exc_set(c, c->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD);
 }
 
-/* --- two operands: arithmetic --------------------------------------------------------------------- */
+/* --- two operands: arithmetic ----------------------------------------------------------------- */
 
 ALWAYS_INLINE struct insn *scalar32(struct cpu *c, struct insn *i, f32_fn *op)
 {
@@ -44,7 +46,8 @@ ALWAYS_INLINE struct insn *scalar32(struct cpu *c, struct insn *i, f32_fn *op)
     if (!xmm_low_source(c, i, 4, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     uint32_t r = op(low32(*d), low32(b), &s);
     if (!sse_commit(c, &s)) {
         return cpu_fault(c, i);
@@ -61,7 +64,8 @@ ALWAYS_INLINE struct insn *scalar64(struct cpu *c, struct insn *i, f64_fn *op)
     if (!xmm_low_source(c, i, 8, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     uint64_t r = op(*d, b, &s);
     if (!sse_commit(c, &s)) {
         return cpu_fault(c, i);
@@ -86,7 +90,8 @@ ALWAYS_INLINE struct insn *packed32(struct cpu *c, struct insn *i, f32_fn *even,
     if (!xmm_source(c, i, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     r.q[0] = pair32(d->q[0], b.q[0], even, odd, &s);
     r.q[1] = pair32(d->q[1], b.q[1], even, odd, &s);
     if (!sse_commit(c, &s)) {
@@ -104,7 +109,8 @@ ALWAYS_INLINE struct insn *packed64(struct cpu *c, struct insn *i, f64_fn *even,
     if (!xmm_source(c, i, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     r.q[0] = even(d->q[0], b.q[0], &s);
     r.q[1] = odd(d->q[1], b.q[1], &s);
     if (!sse_commit(c, &s)) {
@@ -138,7 +144,8 @@ ALWAYS_INLINE struct insn *horizontal32(struct cpu *c, struct insn *i, f32_fn *o
     if (!xmm_source(c, i, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     uint32_t low = op(low32(d->q[0]), high32(d->q[0]), &s);
     r.q[0] = join32(low, op(low32(d->q[1]), high32(d->q[1]), &s));
     low = op(low32(b.q[0]), high32(b.q[0]), &s);
@@ -158,7 +165,8 @@ ALWAYS_INLINE struct insn *horizontal64(struct cpu *c, struct insn *i, f64_fn *o
     if (!xmm_source(c, i, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     r.q[0] = op(d->q[0], d->q[1], &s);
     r.q[1] = op(b.q[0], b.q[1], &s);
     if (!sse_commit(c, &s)) {
@@ -173,7 +181,7 @@ SIMD_INSN(hsubps) { return horizontal32(c, i, f32_sub); }
 SIMD_INSN(haddpd) { return horizontal64(c, i, f64_add); }
 SIMD_INSN(hsubpd) { return horizontal64(c, i, f64_sub); }
 
-/* --- comparison ------------------------------------------------------------------------------------- */
+/* --- comparison ------------------------------------------------------------------------------- */
 
 ALWAYS_INLINE uint32_t mask32(uint32_t a, uint32_t b, const struct insn *i, struct sf_status *s)
 {
@@ -193,7 +201,8 @@ SIMD_INSN(cmpss)
     if (!xmm_low_source(c, i, 4, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     uint32_t r = mask32(low32(*d), low32(b), i, &s);
     if (!sse_commit(c, &s)) {
         return cpu_fault(c, i);
@@ -210,7 +219,8 @@ SIMD_INSN(cmpsd)
     if (!xmm_low_source(c, i, 8, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     uint64_t r = mask64(*d, b, i, &s);
     if (!sse_commit(c, &s)) {
         return cpu_fault(c, i);
@@ -227,7 +237,8 @@ SIMD_INSN(cmpps)
     if (!xmm_source(c, i, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     for (unsigned k = 0; k < 2; k++) {
         uint32_t low = mask32(low32(d->q[k]), low32(b.q[k]), i, &s);
         r.q[k] = join32(low, mask32(high32(d->q[k]), high32(b.q[k]), i, &s));
@@ -247,7 +258,8 @@ SIMD_INSN(cmppd)
     if (!xmm_source(c, i, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     r.q[0] = mask64(d->q[0], b.q[0], i, &s);
     r.q[1] = mask64(d->q[1], b.q[1], i, &s);
     if (!sse_commit(c, &s)) {
@@ -280,7 +292,8 @@ ALWAYS_INLINE struct insn *compare(struct cpu *c, struct insn *i, unsigned size,
     if (!xmm_low_source(c, i, size, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     enum sf_relation r = size == 4 ? f32_compare(low32(a), low32(b), quiet, &s)
                                    : f64_compare(a, b, quiet, &s);
     if (!sse_commit(c, &s)) {
@@ -295,7 +308,7 @@ SIMD_INSN(comisd) { return compare(c, i, 8, false); }
 SIMD_INSN(ucomiss) { return compare(c, i, 4, true); }
 SIMD_INSN(ucomisd) { return compare(c, i, 8, true); }
 
-/* --- one operand: elements ---------------------------------------------------------------------------- */
+/* --- one operand: elements -------------------------------------------------------------------- */
 
 static uint64_t sqrt32(uint64_t a, struct sf_status *s)
 {
@@ -359,7 +372,7 @@ static uint64_t narrow64(uint64_t a, struct sf_status *s)
     return f64_to_f32(a, s);
 }
 
-/* --- one operand: scalar -------------------------------------------------------------------------------- */
+/* --- one operand: scalar ---------------------------------------------------------------------- */
 
 /* From the low `from` bytes of an XMM register or memory to the low `to` bytes of a register. */
 ALWAYS_INLINE struct insn *scalar_unary(struct cpu *c, struct insn *i, unsigned from, unsigned to,
@@ -371,7 +384,8 @@ ALWAYS_INLINE struct insn *scalar_unary(struct cpu *c, struct insn *i, unsigned 
     if (!xmm_low_source(c, i, from, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     uint64_t r = op(b, &s);
     if (!sse_commit(c, &s)) {
         return cpu_fault(c, i);
@@ -399,7 +413,8 @@ ALWAYS_INLINE struct insn *to_gpr(struct cpu *c, struct insn *i, unsigned from, 
     if (!xmm_low_source(c, i, from, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     uint64_t r = op(b, &s);
     if (!sse_commit(c, &s)) {
         return cpu_fault(c, i);
@@ -421,7 +436,8 @@ SIMD_INSN(cvtsi2ss)
     if (!gpr_source(c, i, &b)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     uint64_t r = i32_to_f32(b, &s);
     if (!sse_commit(c, &s)) {
         return cpu_fault(c, i);
@@ -444,7 +460,7 @@ SIMD_INSN(cvtsi2sd)
     return insn_next(i);
 }
 
-/* --- one operand: packed -------------------------------------------------------------------------------- */
+/* --- one operand: packed ---------------------------------------------------------------------- */
 
 ALWAYS_INLINE uint64_t both32(uint64_t a, element_fn *op, struct sf_status *s)
 {
@@ -468,7 +484,8 @@ ALWAYS_INLINE struct insn *packed_unary(struct cpu *c, struct insn *i, unsigned 
     if (!xmm_source(c, i, &v)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     for (unsigned k = 0; k < 2; k++) {
         v.q[k] = size == 4 ? both32(v.q[k], op, &s) : op(v.q[k], &s);
     }
@@ -496,7 +513,8 @@ ALWAYS_INLINE struct insn *packed_shorten(struct cpu *c, struct insn *i, element
     if (!xmm_source(c, i, &v)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     uint64_t r = both64(&v, op, &s);
     if (!sse_commit(c, &s)) {
         return cpu_fault(c, i);
@@ -518,7 +536,8 @@ ALWAYS_INLINE struct insn *packed_lengthen(struct cpu *c, struct insn *i, elemen
     if (!xmm_low_source(c, i, 8, &v)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     struct xmm r;
     r.q[0] = op(low32(v), &s);
     r.q[1] = op(high32(v), &s);
@@ -532,7 +551,7 @@ ALWAYS_INLINE struct insn *packed_lengthen(struct cpu *c, struct insn *i, elemen
 SIMD_INSN(cvtps2pd) { return packed_lengthen(c, i, widen32); }
 SIMD_INSN(cvtdq2pd) { return packed_lengthen(c, i, i32_to_f64); }
 
-/* --- MM registers -------------------------------------------------------------------------------------- */
+/* --- MM registers: MMX state is entered even if #XM comes up ---------------------------------- */
 
 /* The MMX half of CVTPI2PS and CVTPI2PD: with a memory operand there is none. */
 ALWAYS_INLINE struct insn *from_mm_stop(struct cpu *c, struct insn *i)
@@ -555,13 +574,14 @@ SIMD_INSN(cvtpi2ps)
     if (!mm_source(c, i, 8, &v)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     v = both32(v, i32_to_f32, &s);
-    if (!sse_commit(c, &s)) {
-        return cpu_fault(c, i);
-    }
     if (!(i->flags & INSN_MEM)) {
         mmx_enter(c);
+    }
+    if (!sse_commit(c, &s)) {
+        return cpu_fault(c, i);
     }
     c->xmm[i->dst].q[0] = v;
     return insn_next(i);
@@ -594,8 +614,10 @@ ALWAYS_INLINE struct insn *to_mm32(struct cpu *c, struct insn *i, element_fn *op
     if (!xmm_low_source(c, i, 8, &v)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     v = both32(v, op, &s);
+    mmx_enter(c);
     if (!sse_commit(c, &s)) {
         return cpu_fault(c, i);
     }
@@ -611,8 +633,10 @@ ALWAYS_INLINE struct insn *to_mm64(struct cpu *c, struct insn *i, element_fn *op
     if (!xmm_source(c, i, &v)) {
         return cpu_fault(c, i);
     }
-    struct sf_status s = sse_status(c);
+    struct sf_status s;
+    sse_status(c, &s);
     uint64_t r = both64(&v, op, &s);
+    mmx_enter(c);
     if (!sse_commit(c, &s)) {
         return cpu_fault(c, i);
     }

@@ -3,8 +3,9 @@
  *
  * Source: Intel SDM vol. 1 chapters 9 to 11, instruction pages of vol. 2.
  *
- * A lane function computes one 64-bit half; an MM instruction applies it once, an XMM instruction twice.
- * The cores take it as an argument and are always inlined, so every handler is straight code.
+ * A lane function computes one 64-bit half; an MM instruction applies it once, an XMM instruction
+ * twice. The cores take it as an argument and are always inlined, so every handler is straight
+ * code.
  */
 #include "cpu/simd.h"
 
@@ -20,7 +21,7 @@ typedef uint64_t shift_fn(uint64_t a, uint64_t count);
 #define LOW_BITS(n) (~(uint64_t)0 / (((uint64_t)1 << (n)) - 1)) /* bit 0 of every n-bit lane */
 #define TOP_BITS(n) (LOW_BITS(n) << ((n) - 1))
 
-/* --- cores ----------------------------------------------------------------------------------------- */
+/* --- cores ------------------------------------------------------------------------------------ */
 
 /* Every half for itself. */
 ALWAYS_INLINE struct insn *packed(struct cpu *c, struct insn *i, lane_fn *op)
@@ -110,7 +111,7 @@ ALWAYS_INLINE struct insn *packed_shift(struct cpu *c, struct insn *i, shift_fn 
 #define UNPACK(name, high, op) SIMD_INSN(name) { return packed_unpack(c, i, high, lane_##op); }
 #define SHIFT(name, op) SIMD_INSN(name) { return packed_shift(c, i, shift_##op); }
 
-/* --- logic --------------------------------------------------------------------------------------- */
+/* --- logic ------------------------------------------------------------------------------------ */
 
 static uint64_t lane_and(uint64_t a, uint64_t b)
 {
@@ -145,7 +146,7 @@ PACKED(orpd, or)
 PACKED(xorps, xor)
 PACKED(xorpd, xor)
 
-/* --- addition, comparison: all lanes at once ------------------------------------------------------- */
+/* --- addition, comparison: all lanes at once -------------------------------------------------- */
 
 /* The top bits of the lanes are added without carry, so nothing crosses a lane. */
 #define WRAPPING(bits)                                                                         \
@@ -191,45 +192,126 @@ PACKED(pcmpeqb, eq8)
 PACKED(pcmpeqw, eq16)
 PACKED(pcmpeqd, eq32)
 
-/* --- lane by lane ---------------------------------------------------------------------------------- */
+/* --- saturation, order, average: all lanes at once -------------------------------------------- */
 
-static int32_t saturate(int32_t v, int32_t low, int32_t high)
+/* A mask has the top bit of a lane set, or nothing of it; `fill` makes whole lanes of that. */
+#define ORDERED(bits)                                                                          \
+    static uint64_t fill##bits(uint64_t mask)                                                  \
+    {                                                                                          \
+        return (mask >> (bits - 1)) * (((uint64_t)1 << bits) - 1);                             \
+    }                                                                                          \
+    /* whole lanes where a < b: the borrow of a - b */                                         \
+    static uint64_t below##bits(uint64_t a, uint64_t b)                                        \
+    {                                                                                          \
+        uint64_t d = lane_sub##bits(a, b);                                                     \
+        return fill##bits(((~a & b) | (~(a ^ b) & d)) & TOP_BITS(bits));                       \
+    }                                                                                          \
+    static uint64_t less##bits(uint64_t a, uint64_t b)                                         \
+    {                                                                                          \
+        return below##bits(a ^ TOP_BITS(bits), b ^ TOP_BITS(bits));                            \
+    }                                                                                          \
+    static uint64_t lane_gt##bits(uint64_t a, uint64_t b)                                      \
+    {                                                                                          \
+        return less##bits(b, a);                                                               \
+    }
+ORDERED(8)
+ORDERED(16)
+ORDERED(32)
+
+static uint64_t choose(uint64_t mask, uint64_t yes, uint64_t no)
 {
-    return v < low ? low : v > high ? high : v;
+    return (yes & mask) | (no & ~mask);
 }
 
-/* expr is the result of the lanes x and y, which have the given type of `bits` bits. */
-#define LANES(name, bits, type, expr)                                                          \
+#define SATURATING(bits)                                                                       \
+    /* r, but the limit on the side of a's sign in the lanes that overflowed */                \
+    static uint64_t clamp##bits(uint64_t a, uint64_t r, uint64_t overflow)                     \
+    {                                                                                          \
+        uint64_t top = TOP_BITS(bits);                                                         \
+        uint64_t limit = ~top + ((a & top) >> (bits - 1));                                     \
+        return choose(fill##bits(overflow & top), limit, r);                                   \
+    }                                                                                          \
+    static uint64_t lane_adds##bits(uint64_t a, uint64_t b)                                    \
+    {                                                                                          \
+        uint64_t r = lane_add##bits(a, b);                                                     \
+        return clamp##bits(a, r, ~(a ^ b) & (a ^ r));                                          \
+    }                                                                                          \
+    static uint64_t lane_subs##bits(uint64_t a, uint64_t b)                                    \
+    {                                                                                          \
+        uint64_t r = lane_sub##bits(a, b);                                                     \
+        return clamp##bits(a, r, (a ^ b) & (a ^ r));                                           \
+    }                                                                                          \
+    static uint64_t lane_addus##bits(uint64_t a, uint64_t b)                                   \
+    {                                                                                          \
+        uint64_t r = lane_add##bits(a, b);                                                     \
+        return r | below##bits(r, a);                                                          \
+    }                                                                                          \
+    static uint64_t lane_subus##bits(uint64_t a, uint64_t b)                                   \
+    {                                                                                          \
+        return lane_sub##bits(a, b) & ~below##bits(a, b);                                      \
+    }                                                                                          \
+    /* rounded up: a + b + 1 = 2 * (a | b) - (a ^ b) + 1 */                                    \
+    static uint64_t lane_avg##bits(uint64_t a, uint64_t b)                                     \
+    {                                                                                          \
+        return (a | b) - ((a ^ b) >> 1 & ~TOP_BITS(bits));                                     \
+    }
+SATURATING(8)
+SATURATING(16)
+
+static uint64_t lane_min_u8(uint64_t a, uint64_t b)
+{
+    return choose(below8(a, b), a, b);
+}
+
+static uint64_t lane_max_u8(uint64_t a, uint64_t b)
+{
+    return choose(below8(a, b), b, a);
+}
+
+static uint64_t lane_min_s16(uint64_t a, uint64_t b)
+{
+    return choose(less16(a, b), a, b);
+}
+
+static uint64_t lane_max_s16(uint64_t a, uint64_t b)
+{
+    return choose(less16(a, b), b, a);
+}
+
+PACKED(pcmpgtb, gt8)
+PACKED(pcmpgtw, gt16)
+PACKED(pcmpgtd, gt32)
+PACKED(paddsb, adds8)
+PACKED(paddsw, adds16)
+PACKED(paddusb, addus8)
+PACKED(paddusw, addus16)
+PACKED(psubsb, subs8)
+PACKED(psubsw, subs16)
+PACKED(psubusb, subus8)
+PACKED(psubusw, subus16)
+PACKED(pavgb, avg8)
+PACKED(pavgw, avg16)
+PACKED(pminub, min_u8)
+PACKED(pmaxub, max_u8)
+PACKED(pminsw, min_s16)
+PACKED(pmaxsw, max_s16)
+
+/* --- multiplication: lane by lane ------------------------------------------------------------- */
+
+/* expr is the result of the words x and y. */
+#define WORDS(name, type, expr)                                                                \
     static uint64_t lane_##name(uint64_t a, uint64_t b)                                        \
     {                                                                                          \
         uint64_t r = 0;                                                                        \
-        for (unsigned n = 0; n < 64; n += (bits)) {                                            \
+        for (unsigned n = 0; n < 64; n += 16) {                                                \
             type x = (type)(a >> n), y = (type)(b >> n);                                       \
-            r |= (uint64_t)(CAT3(uint, bits, _t))(expr) << n;                                  \
+            r |= (uint64_t)(uint16_t)(expr) << n;                                              \
         }                                                                                      \
         return r;                                                                              \
     }
-
-LANES(gt8, 8, int8_t, x > y ? 0xff : 0)
-LANES(gt16, 16, int16_t, x > y ? 0xffff : 0)
-LANES(gt32, 32, int32_t, x > y ? 0xffffffffu : 0)
-LANES(adds8, 8, int8_t, saturate(x + y, INT8_MIN, INT8_MAX))
-LANES(adds16, 16, int16_t, saturate(x + y, INT16_MIN, INT16_MAX))
-LANES(addus8, 8, uint8_t, saturate(x + y, 0, UINT8_MAX))
-LANES(addus16, 16, uint16_t, saturate(x + y, 0, UINT16_MAX))
-LANES(subs8, 8, int8_t, saturate(x - y, INT8_MIN, INT8_MAX))
-LANES(subs16, 16, int16_t, saturate(x - y, INT16_MIN, INT16_MAX))
-LANES(subus8, 8, uint8_t, saturate(x - y, 0, UINT8_MAX))
-LANES(subus16, 16, uint16_t, saturate(x - y, 0, UINT16_MAX))
-LANES(mul_low, 16, int16_t, x * y)
-LANES(mul_high, 16, int16_t, (uint32_t)(x * y) >> 16)
-LANES(mul_high_u, 16, uint16_t, (uint32_t)x * y >> 16)
-LANES(avg8, 8, uint8_t, (x + y + 1) >> 1)
-LANES(avg16, 16, uint16_t, (x + y + 1) >> 1)
-LANES(min_u8, 8, uint8_t, MIN(x, y))
-LANES(max_u8, 8, uint8_t, MAX(x, y))
-LANES(min_s16, 16, int16_t, MIN(x, y))
-LANES(max_s16, 16, int16_t, MAX(x, y))
+WORDS(mul_low, int16_t, x * y)
+WORDS(mul_high, int16_t, (uint32_t)(x * y) >> 16)
+WORDS(mul_high_u, uint16_t, (uint32_t)x * y >> 16)
 
 static uint64_t lane_mul32(uint64_t a, uint64_t b)
 {
@@ -260,31 +342,19 @@ static uint64_t lane_sad(uint64_t a, uint64_t b)
     return sum;
 }
 
-PACKED(pcmpgtb, gt8)
-PACKED(pcmpgtw, gt16)
-PACKED(pcmpgtd, gt32)
-PACKED(paddsb, adds8)
-PACKED(paddsw, adds16)
-PACKED(paddusb, addus8)
-PACKED(paddusw, addus16)
-PACKED(psubsb, subs8)
-PACKED(psubsw, subs16)
-PACKED(psubusb, subus8)
-PACKED(psubusw, subus16)
 PACKED(pmullw, mul_low)
 PACKED(pmulhw, mul_high)
 PACKED(pmulhuw, mul_high_u)
 PACKED(pmuludq, mul32)
 PACKED(pmaddwd, madd)
 PACKED(psadbw, sad)
-PACKED(pavgb, avg8)
-PACKED(pavgw, avg16)
-PACKED(pminub, min_u8)
-PACKED(pmaxub, max_u8)
-PACKED(pminsw, min_s16)
-PACKED(pmaxsw, max_s16)
 
-/* --- packing --------------------------------------------------------------------------------------- */
+/* --- packing ---------------------------------------------------------------------------------- */
+
+static int32_t saturate(int32_t v, int32_t low, int32_t high)
+{
+    return v < low ? low : v > high ? high : v;
+}
 
 #define PACKING(name, from, to, low, high)                                                     \
     static uint64_t lane_##name(uint64_t a, uint64_t b)                                        \
@@ -305,7 +375,7 @@ NARROW(packsswb, pack_s8)
 NARROW(packuswb, pack_u8)
 NARROW(packssdw, pack_s16)
 
-/* --- unpacking -------------------------------------------------------------------------------------- */
+/* --- unpacking -------------------------------------------------------------------------------- */
 
 /* Spreads the 32-bit input so that every lane is followed by a gap of its own width. */
 static uint64_t spread16(uint64_t v)
@@ -361,7 +431,7 @@ SIMD_INSN(punpckhqdq) { return unpack_quad(c, i, true); }
 SIMD_INSN(unpcklpd) { return unpack_quad(c, i, false); }
 SIMD_INSN(unpckhpd) { return unpack_quad(c, i, true); }
 
-/* --- shifts ------------------------------------------------------------------------------------------ */
+/* --- shifts ----------------------------------------------------------------------------------- */
 
 /* Bits that a neighbour shifted into a lane are masked away. */
 #define SHIFTS(bits)                                                                           \
@@ -431,7 +501,7 @@ SIMD_INSN(psrldq)
     return insn_next(i);
 }
 
-/* --- shuffles ----------------------------------------------------------------------------------------- */
+/* --- shuffles --------------------------------------------------------------------------------- */
 
 /* Words of a half in the order of the four 2-bit fields. */
 static uint64_t shuffle_words(uint64_t v, unsigned order)
@@ -527,7 +597,7 @@ SIMD_INSN(shufpd)
     return insn_next(i);
 }
 
-/* --- between lanes and general registers ----------------------------------------------------------------- */
+/* --- between lanes and general registers ------------------------------------------------------ */
 
 static bool word_source(struct cpu *c, const struct insn *i, uint64_t *v)
 {

@@ -1,14 +1,17 @@
 /*
- * What MMX and SSE instructions share: checks at the start, register and memory operands, exceptions of
- * the floating-point instructions.
+ * What MMX and SSE instructions share: checks at the start, register and memory operands,
+ * exceptions of the floating-point instructions.
  *
  * Source: Intel SDM vol. 1 chapters 9 to 12, vol. 3 chapter 12 and 13 (CR0.EM, CR0.TS, CR4.OSFXSR).
  * Invariants:
- * - MMn is the significand of physical x87 register Rn; after any MMX instruction but EMMS the x87 stack
- *   has TOP = 0 and no empty register, and a register that was written has the exponent FFFFh.
+ * - MMn is the significand of physical x87 register Rn; after any MMX instruction but EMMS the x87
+ *   stack has TOP = 0 and no empty register, and a register that was written has the exponent
+ *   FFFFh.
  * - A handler changes registers and MXCSR only after its last memory access has succeeded; an
- *   unmasked exception changes nothing but the flags of MXCSR.
- * - Lanes are taken out of uint64_t halves arithmetically, so the host's byte order does not matter.
+ *   unmasked exception changes no register, only the flags of MXCSR (and the x87 tags, by the rule
+ *   above).
+ * - Lanes are taken out of uint64_t halves arithmetically, so the host's byte order does not
+ *   matter.
  */
 #ifndef OXBOW_CPU_SIMD_H
 #define OXBOW_CPU_SIMD_H
@@ -44,7 +47,7 @@ struct insn *mmx_stop(struct cpu *c, struct insn *i);
 
 #define SIMD_INSN(name) struct insn *x_##name(struct cpu *c, struct insn *i)
 
-/* --- registers ---------------------------------------------------------------------------------- */
+/* --- registers -------------------------------------------------------------------------------- */
 
 ALWAYS_INLINE uint64_t mm(const struct cpu *c, unsigned n)
 {
@@ -84,7 +87,7 @@ ALWAYS_INLINE void set_low32(uint64_t *q, uint32_t v)
     *q = (*q & 0xffffffff00000000u) | v;
 }
 
-/* --- operands ----------------------------------------------------------------------------------- */
+/* --- operands --------------------------------------------------------------------------------- */
 
 /* 16 bytes at the memory operand, whatever the place; #GP(0) if INSN_ALIGN16 wants better. */
 bool simd_load_slow(struct cpu *c, const struct insn *i, struct xmm *v);
@@ -169,18 +172,23 @@ ALWAYS_INLINE bool gpr_source(struct cpu *c, const struct insn *i, uint64_t *v)
     return true;
 }
 
-/* --- floating point ------------------------------------------------------------------------------ */
+/* --- floating point --------------------------------------------------------------------------- */
 
-ALWAYS_INLINE struct sf_status sse_status(const struct cpu *c)
+/*
+ * MXCSR as the soft-float wants it.  Member by member into the caller's variable: copying the
+ * struct would read it in wider pieces than it was just written in, which stalls the host.
+ */
+ALWAYS_INLINE void sse_status(const struct cpu *c, struct sf_status *s)
 {
     uint32_t m = c->fpu.mxcsr;
 
-    return (struct sf_status){
-        .round = m >> MXCSR_RC_SHIFT & 3,
-        .masks = m >> MXCSR_MASKS_SHIFT & SF_ALL,
-        .daz = m >> MXCSR_DAZ_SHIFT & 1,
-        .ftz = m >> MXCSR_FTZ_SHIFT & 1,
-    };
+    s->round = m >> MXCSR_RC_SHIFT & 3;
+    s->prec = SF_PREC64;
+    s->flags = 0;
+    s->masks = m >> MXCSR_MASKS_SHIFT & SF_ALL;
+    s->up = 0;
+    s->daz = m >> MXCSR_DAZ_SHIFT & 1;
+    s->ftz = m >> MXCSR_FTZ_SHIFT & 1;
 }
 
 /* MXCSR bits that may be set: denormals-are-zeros came with SSE2. */

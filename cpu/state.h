@@ -128,6 +128,7 @@ struct tlb_info {
     uint64_t pa;  /* physical page */
     bool write;   /* writes permitted (and D set) */
     bool global;
+    bool large;   /* piece of a 2 or 4 MB page: INVLPG of any piece drops it */
 };
 
 /* Instruction-side entry: where the bytes of a linear page come from. */
@@ -137,6 +138,7 @@ struct itlb_entry {
     const uint8_t *host; /* NULL: fetch through the bus, nothing is cached */
     uint32_t *code;      /* line mask of the page, NULL for ROM-like memory */
     bool global;
+    bool large;
 };
 #define ITLB_BITS 8
 #define ITLB_SIZE (1u << ITLB_BITS)
@@ -149,6 +151,7 @@ struct tlb {
     uint32_t nfilled;
     uint32_t code_filled[ITLB_SIZE];
     uint32_t ncode_filled;
+    bool large; /* holds pieces of large pages */
 };
 
 /* Mode word: what a trace was decoded for.  Part of the trace key. */

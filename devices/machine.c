@@ -418,7 +418,8 @@ static const struct snap_field machine_fields[] = {
     SNAP_F(struct oxbow, exit_value, SNAP_U32),  SNAP_F(struct oxbow, stop, SNAP_U8),
     SNAP_F(struct oxbow, reset_asked, SNAP_BOOL), SNAP_F(struct oxbow, reset_hard, SNAP_BOOL),
     SNAP_F(struct oxbow, pc.a20_kbc, SNAP_BOOL), SNAP_F(struct oxbow, pc.a20_port92, SNAP_BOOL),
-    SNAP_F(struct oxbow, pc.nmi_masked, SNAP_BOOL), SNAP_ARRAY(struct oxbow, pc.serial_irq, SNAP_U8),
+    SNAP_F(struct oxbow, pc.nmi_masked, SNAP_BOOL),
+    SNAP_F(struct oxbow, pc.ignne, SNAP_BOOL), SNAP_ARRAY(struct oxbow, pc.serial_irq, SNAP_U8),
     SNAP_ARRAY(struct oxbow, loader.answer, SNAP_U32), SNAP_F(struct oxbow, loader.answers, SNAP_U32),
     SNAP_F(struct oxbow, loader.next, SNAP_U32), SNAP_END,
 };

@@ -122,11 +122,25 @@ static uint8_t cpu_inta(void *ctx)
     return (uint8_t)i8259_inta(m->pc.pic);
 }
 
+/*
+ * FERR# raises IRQ 13 through a latch.  A write to port F0h drops it and asserts IGNNE#, so that the
+ * handler's own floating-point instructions do not ask again, until the error is cleared.
+ */
+static void set_irq13(struct oxbow *m, bool level)
+{
+    struct irq_line irq13 = isa_irq(m, 13);
+    irq_set(&irq13, level);
+}
+
 static void cpu_ferr(void *ctx, bool level)
 {
     struct oxbow *m = ctx;
-    struct irq_line irq13 = isa_irq(m, 13);
-    irq_set(&irq13, level);
+    if (!level) {
+        m->pc.ignne = false;
+        set_irq13(m, false);
+    } else if (!m->pc.ignne) {
+        set_irq13(m, true);
+    }
 }
 
 void pc_cpu_wiring(struct oxbow *m, struct cpu_wiring *w)
@@ -134,10 +148,11 @@ void pc_cpu_wiring(struct oxbow *m, struct cpu_wiring *w)
     *w = (struct cpu_wiring){.ctx = m, .inta = cpu_inta, .ferr = cpu_ferr};
 }
 
-/* Port F0h: the coprocessor's busy latch; a write drops IRQ 13. */
 static void f0_write(void *dev, uint64_t off UNUSED, unsigned size UNUSED, uint64_t val UNUSED)
 {
-    cpu_ferr(dev, false);
+    struct oxbow *m = dev;
+    m->pc.ignne = true;
+    set_irq13(m, false);
 }
 
 static const struct io_ops f0_ops = {NULL, f0_write, 1, 1, "coprocessor"};

@@ -19,6 +19,7 @@ struct pc {
     struct device *uart[4];
     uint8_t serial_irq[2]; /* which UART of a shared line asks */
     bool a20_kbc, a20_port92, nmi_masked;
+    bool ignne; /* IGNNE#: written to port F0h since the last coprocessor error was cleared */
 };
 
 /* Our own firmware where the configuration names none. */

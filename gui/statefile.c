@@ -11,7 +11,7 @@
 #include "gui/hostfile.h"
 #include "memory/bytes.h"
 
-enum { HEADER = 24, VERSION = 1, CHUNK = 1 << 16 };
+enum { HEADER = 24, FORMAT_VERSION = 1, CHUNK = 1 << 16 };
 
 static const char magic[9] = "OXBOWST\n";
 
@@ -69,7 +69,7 @@ bool statefile_save(struct oxbow *m, const char *path, struct err *e)
 
     if (f) {
         memcpy(header, magic, 8);
-        put32(header + 8, VERSION);
+        put32(header + 8, FORMAT_VERSION);
         put32(header + 12, crc_of(data, len));
         put64(header + 16, len);
         hostfile_put(f, header, sizeof header);
@@ -121,9 +121,9 @@ static uint8_t *unpack(const uint8_t *file, size_t n, const char *path, size_t *
         err_set(e, "%s: this is no saved state", path);
         return NULL;
     }
-    if (get32(file + 8) != VERSION) {
+    if (get32(file + 8) != FORMAT_VERSION) {
         err_set(e, "%s: saved by another version of Oxbow (format %u, this one reads %u)", path,
-                (unsigned)get32(file + 8), (unsigned)VERSION);
+                (unsigned)get32(file + 8), (unsigned)FORMAT_VERSION);
         return NULL;
     }
     raw = get64(file + 16);

@@ -118,6 +118,12 @@ START_TEST(large_pages)
     ck_assert_uint_eq(pa, 0xa00c12345);
     put_entry(&f, DIR + 12, 0x00c00000 | 0x20000 | P | PS);
     expect_fault(&f, 0x00c00000, ACC_READ, false, 9);
+    /* INVLPG of any address in a large page drops all of it */
+    ck_assert(lin_read(f.c, LA + 0x5000, 4, &pa) && lin_read(f.c, LA + 0x9000, 4, &pa));
+    put_entry(&f, DIR + 4, 0);
+    tlb_flush_page(f.c, LA + 0x7000);
+    expect_fault(&f, LA + 0x5000, ACC_READ, false, 0);
+    ck_assert(!lin_read(f.c, LA + 0x9000, 4, &pa));
     /* without CR4.PSE the bit means nothing */
     cpu_set_reg(f.c, CPU_CR4, 0);
     put_entry(&f, DIR + 4, TAB | P | W | PS);

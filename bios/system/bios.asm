@@ -8,7 +8,7 @@
 %define BIOS_VERSION "1.0"
 %define BIOS_DATE "11/20/26"
 
-        cpu     686
+        cpu     386
         bits    16
         org     0
 
@@ -21,6 +21,7 @@
 %include "keyboard.asm"
 %include "timer.asm"
 %include "mouse.asm"
+%include "fdc.asm"
 %include "floppy.asm"
 %include "ata.asm"
 %include "disk.asm"

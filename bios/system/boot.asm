@@ -14,6 +14,7 @@ int19_handler:
         call    boot_environment
         mov     byte [fs:ebda.boot_step], 0
         mov     byte [fs:ebda.boot_tried], 0
+        mov     byte [fs:ebda.boot_absent], 0
         jmp     boot_next
 
 ; A boot sector gives up: go on with the next device.
@@ -61,6 +62,7 @@ boot_next:
         test    [fs:ebda.boot_tried], ah
         jnz     boot_next
         or      [fs:ebda.boot_tried], ah
+        mov     [fs:ebda.boot_kind], al
         shl     di, 1
         jmp     [cs:.kinds + di]
 .kinds          dw boot_next, boot_floppy, boot_disk, boot_cd, boot_network
@@ -92,10 +94,9 @@ boot_order:
         ret
 
 boot_floppy:
-        PRINT   msg_floppy
-        mov     bx, msg_no_drive
         cmp     byte [fs:ebda.fd_count], 0
-        je      boot_skip
+        je      boot_absent
+        PRINT   msg_floppy
         mov     dl, 0
         call    boot_read
         jc      boot_skip
@@ -111,10 +112,9 @@ boot_floppy:
         jmp     boot_jump
 
 boot_disk:
-        PRINT   msg_hard_disk
-        mov     bx, msg_no_drive
         cmp     byte [HD_COUNT], 0
-        je      boot_skip
+        je      boot_absent
+        PRINT   msg_hard_disk
         mov     dl, 0x80
         call    boot_read
         jc      boot_skip
@@ -125,12 +125,11 @@ boot_disk:
         jmp     boot_jump
 
 boot_cd:
+        cmp     byte [fs:ebda.cd_count], 0
+        je      boot_absent
         PRINT   msg_cd_boot
         mov     cx, 0
 .next:
-        mov     bx, msg_no_drive
-        cmp     cl, [fs:ebda.cd_count]
-        jae     boot_skip
         mov     di, cx
         mov     al, [fs:ebda.cd_slots + di]
         call    slot_record
@@ -147,15 +146,19 @@ boot_network:
         mov     cl, 0
 .next:
         cmp     cl, [fs:ebda.bev_count]
-        jae     .none
+        jae     boot_absent
         cmp     cl, [fs:ebda.bev_first]
         jne     boot_entry_vector
         inc     cl
         jmp     .next
-.none:
-        PRINT   msg_network
-        mov     bx, msg_no_rom
-        jmp     boot_skip
+
+; The kind under way has no device: only the last message mentions it.
+boot_absent:
+        mov     cl, [fs:ebda.boot_kind]
+        mov     al, 1
+        shl     al, cl
+        or      [fs:ebda.boot_absent], al
+        jmp     boot_next
 
 ; Calls boot entry vector CL; one that returns has failed.
 boot_entry_vector:
@@ -283,6 +286,9 @@ boot_failed:
         mov     ah, 1
         mov     bx, [cs:si]
         PRINT   bx
+        test    [fs:ebda.boot_absent], al
+        jz      .next
+        PRINT   msg_absent
 .next:
         add     si, 2
         inc     cl
@@ -309,9 +315,7 @@ msg_rom         db "ROM", 0
 msg_floppy      db "Booting from Floppy...", 13, 10, 0
 msg_hard_disk   db "Booting from Hard Disk...", 13, 10, 0
 msg_cd_boot     db "Booting from CD-ROM...", 13, 10, 0
-msg_network     db "Booting from Network...", 13, 10, 0
-msg_no_drive    db "  there is no such drive", 13, 10, 0
-msg_no_rom      db "  there is no network boot ROM", 13, 10, 0
+msg_absent      db " (none)", 0
 msg_no_medium   db "  no disk in the drive", 13, 10, 0
 msg_read_error  db "  the boot sector cannot be read", 13, 10, 0
 msg_not_bootable db "  the disk is not bootable", 13, 10, 0
@@ -319,7 +323,8 @@ msg_came_back   db "  nothing to boot there", 13, 10, 0
 msg_gave_up     db "  no success, trying the next device", 13, 10, 0
 msg_nothing     db 13, 10, "No bootable device found. Tried: ", 0
 msg_what_to_do  db ".", 13, 10
-                db "Insert a bootable floppy, disk or CD, then press any key to try again.", 13, 10, 0
+                db "Insert a bootable floppy, disk or CD, then press any key to try again."
+                db 13, 10, 0
 msg_comma       db ", ", 0
 name_floppy     db "floppy", 0
 name_disk       db "hard disk", 0

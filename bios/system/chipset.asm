@@ -314,6 +314,7 @@ APIC_SPURIOUS   equ 0xF0
 APIC_LINT0      equ 0x350
 APIC_LINT1      equ 0x360
 
+        cpu     586
 lapic_init:
         pushfd                          ; CPUID exists when flag 21 can be changed
         pop     eax
@@ -357,3 +358,4 @@ lapic_init:
         pop     edi
 .none:
         ret
+        cpu     386

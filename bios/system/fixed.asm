@@ -84,11 +84,7 @@ int15_entry:
 
         AT      0xFA6E
 font_8x8:
-%ifdef NO_FONT
-        times   1024 db 0
-%else
         incbin  "font8x8.bin", 0, 1024
-%endif
 
         AT      0xFE6E
 int1a_entry:

@@ -134,6 +134,7 @@ report:
         jmp     [name_end]
 
 hex:
+        push    cx
         mov     cx, 4
 .digit:
         rol     ax, 4
@@ -147,6 +148,7 @@ hex:
         call    putc
         pop     ax
         loop    .digit
+        pop     cx
         ret
 
 hex32:
@@ -309,6 +311,7 @@ main:
         call    test_mouse
         call    test_stack
         call    test_apm
+        call    test_pm
         call    test_v86
         mov     si, text_total
         call    puts
@@ -862,10 +865,8 @@ test_memory:
         call    hex
         mov     al, ' '
         call    putc
-        push    cx
         mov     ax, cx
         call    hex
-        pop     cx
         mov     al, ' '
         call    putc
         mov     ax, dx
@@ -911,6 +912,8 @@ test_memory:
         stc
 .mapped:
         REPORT  "15h E820h"
+        cmp     word [ext_kb], 128
+        jb      .low_only
         ; 87h: 512 bytes up to 1 MB + 64 KB and back
         mov     di, 0
         mov     cx, 128
@@ -938,6 +941,7 @@ test_memory:
         mov     es, ax
         EXPECT  dword [es:508], 0xCAFE0001, "15h 87h data"
         pop     es
+.low_only:
         mov     ax, 0x2400
         CALL_INT 0x15
         REPORT  "15h 2400h"
@@ -1335,6 +1339,7 @@ test_apm:
         EXPECT  ah, 0x80, "15h 530Bh"
         ret
 
+%include "selftest_pm.inc"
 %include "selftest_v86.inc"
 
         times   64 * 512 - ($ - $$) db 0
