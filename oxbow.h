@@ -45,7 +45,7 @@ struct oxbow_drive {
 
 struct oxbow_config {
     unsigned ram_mb;     /* 1 .. 3072 */
-    const char *cpu;     /* "pentium3[,+feature,-feature]", NULL: the default model */
+    const char *cpu;     /* "pentium4[,+feature,-feature]", NULL: the default model */
     uint64_t ips;        /* guest instructions per guest second; 0: the default */
     const char *boot;    /* order of "acdn" (floppy, disk, CD, network); NULL: "cad" as a real board */
     struct oxbow_blob bios;    /* 64 KB .. 1 MB ROM, ends at 4 GB and at 1 MB; NULL: our own */

@@ -255,9 +255,33 @@ bool priv_probe(struct cpu *c, uint64_t la, unsigned n, bool write, bool user)
     return span_ref(c, (uint32_t)la, n, user, write, r, &first);
 }
 
+/* A hit in the TLB in force implies that nothing else is to be checked. */
+static uint8_t *read_hit(const struct cpu *c, uint64_t la, unsigned size)
+{
+    const struct tlb_entry *e = &c->tlb->e[TLB_INDEX(la)];
+    uint64_t d = la - e->rtag;
+
+    return d <= PAGE_SIZE - size ? e->host + d : NULL;
+}
+
+static uint8_t *write_hit(const struct cpu *c, uint64_t la, unsigned size)
+{
+    const struct tlb_entry *e = &c->tlb->e[TLB_INDEX(la)];
+    uint64_t d = la - e->wtag;
+
+    return d <= PAGE_SIZE - size ? e->host + d : NULL;
+}
+
 bool lin_read(struct cpu *c, uint64_t la, unsigned size, uint64_t *v)
 {
+    uint8_t *hit;
+
     la = (uint32_t)la;
+    hit = read_hit(c, la, size);
+    if (LIKELY(hit)) {
+        *v = get_n(hit, size);
+        return true;
+    }
     if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, false)) {
         return false;
     }
@@ -266,7 +290,14 @@ bool lin_read(struct cpu *c, uint64_t la, unsigned size, uint64_t *v)
 
 bool lin_write(struct cpu *c, uint64_t la, unsigned size, uint64_t v)
 {
+    uint8_t *hit;
+
     la = (uint32_t)la;
+    hit = write_hit(c, la, size);
+    if (LIKELY(hit)) {
+        put_n(hit, size, v);
+        return true;
+    }
     if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, true)) {
         return false;
     }
@@ -320,7 +351,12 @@ bool rmw_begin(struct cpu *c, uint64_t la, unsigned size, struct rmw *m, uint64_
     la = (uint32_t)la;
     m->la = la;
     m->size = size;
-    m->host = NULL;
+    m->host = write_hit(c, la, size);
+    if (LIKELY(m->host)) {
+        /* Writable to a user means readable; a write tag without a read tag does not exist. */
+        *v = get_n(m->host, size);
+        return true;
+    }
     if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, true)) {
         return false;
     }

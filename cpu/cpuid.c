@@ -46,11 +46,11 @@ static const struct cpu_model models[] = {
      .signature = 0x652, .max_leaf = 2,
      .edx = EDX_P2, .caches = {0x03020101, 0, 0, 0x0c040843}},
     {.name = "pentium3",
-     .help = "pentium3     Intel Pentium III (default)",
+     .help = "pentium3     Intel Pentium III, SSE",
      .signature = 0x683, .max_leaf = 2,
      .brand_id = 2, .edx = EDX_P3, .caches = {0x03020101, 0, 0, 0x0c040882}},
     {.name = "pentium4",
-     .help = "pentium4     Intel Pentium 4 (SSE2)",
+     .help = "pentium4     Intel Pentium 4 (SSE2) (default)",
      .signature = 0xf29, .max_leaf = 2,
      .brand_id = 9, .max_ext = 0x80000004, .edx = EDX_P4,
      .caches = {0x665b5001, 0, 0, 0x007b7040}, .brand = "Oxbow Pentium 4 class CPU"},
@@ -61,7 +61,7 @@ static const struct cpu_model models[] = {
      .ext_edx = CPUID_EXT_NX, .caches = {0x605b5001, 0, 0, 0x007c7040},
      .brand = "Oxbow virtual CPU"},
 };
-#define DEFAULT_MODEL "pentium3"
+#define DEFAULT_MODEL "pentium4"
 
 /* Names for +feature and -feature; `word` tells which CPUID register. */
 enum { WORD_EDX, WORD_ECX, WORD_EXT };
@@ -109,7 +109,7 @@ static uint32_t derive_features(const struct cpu *c)
     f |= (uint32_t)(family <= 4) << FT_TR;
     f |= (uint32_t)(family >= 5) << FT_SMM;
     f |= (uint32_t)(family >= 6) << FT_NOPL;
-    f |= (uint32_t)(family == 6) << FT_PMC;
+    f |= (uint32_t)(family >= 6) << FT_PMC;
     f |= (uint32_t)(c->model->max_leaf != 0) << FT_CPUID;
     f |= (f >> FT_CMOV & f >> FT_FPU & 1) << FT_FCMOV;
     f |= (c->cpuid_ecx & CPUID_ECX_SSE3) << FT_SSE3;
@@ -235,7 +235,7 @@ uint32_t cpu_cr4_mask(const struct cpu *c)
         {CPUID_PSE, CR4_PSE}, {CPUID_PAE, CR4_PAE}, {CPUID_MCE, CR4_MCE}, {CPUID_PGE, CR4_PGE},
         {CPUID_FXSR, CR4_OSFXSR}, {CPUID_SSE, CR4_OSXMMEXCPT},
     };
-    uint32_t m = cpu_has(c, FT_PMC) || cpu_family(c->model) > 6 ? CR4_PCE : 0;
+    uint32_t m = cpu_has(c, FT_PMC) ? CR4_PCE : 0;
     unsigned n;
 
     for (n = 0; n < ARRAY_LEN(bits); n++) {
@@ -453,11 +453,11 @@ bool msr_read(struct cpu *c, uint32_t index, uint64_t *v)
     case MSR_PERFCTR0:
     case MSR_PERFCTR0 + 1:
         *v = perf_counter(c, index - MSR_PERFCTR0);
-        return cpu_has(c, FT_PMC);
+        return family == 6;
     case MSR_EVNTSEL0:
     case MSR_EVNTSEL0 + 1:
         *v = c->perf_sel[index - MSR_EVNTSEL0];
-        return cpu_has(c, FT_PMC);
+        return family == 6;
     case MSR_MTRRCAP:
         *v = MTRR_VAR_COUNT | 0x500; /* fixed ranges, write combining */
         return (c->cpuid_edx & CPUID_MTRR) != 0;

@@ -179,11 +179,17 @@ static bool interrupt_waiting(const struct cpu *c)
     return (c->nmi_pending && !c->nmi_blocked) || (c->intr && (c->eflags & FLAG_IF));
 }
 
-/* One stretch of guest code: to the deadline, or one instruction when stepping. */
+/* One stretch of guest code: to the deadline, or one instruction when stepping or watching. */
 static void run_slice(struct cpu *c)
 {
-    bool shadow = c->shadow;
-    bool one = (c->eflags & FLAG_TF) || (shadow && interrupt_waiting(c));
+    bool shadow = c->shadow, watching = (c->dr[7] & 0xff) != 0;
+    bool one = (c->eflags & FLAG_TF) || watching || (shadow && interrupt_waiting(c));
+
+    if (UNLIKELY(watching) && intr_code_breakpoint(c)) {
+        c->icount++;
+        return;
+    }
+    c->eflags &= ~(uint32_t)FLAG_RF;
 
     c->shadow = false;
     c->step = (c->eflags & FLAG_TF) != 0;
@@ -191,11 +197,12 @@ static void run_slice(struct cpu *c)
     cpu_execute(c, trace_lookup(c, one ? MODE_ONE : 0));
     c->icount += (uint64_t)(c->slice - c->left);
     c->slice = c->left = 0;
-    if (c->step && !c->shutdown) {
+    if (c->step) {
         c->step = false;
-        c->dr[6] |= 1u << 14; /* BS */
-        exc_set(c, EXC_DB);
-        intr_exception(c, c->eip);
+        c->debug_trap |= 1u << 14; /* BS */
+    }
+    if (UNLIKELY(c->debug_trap) && !c->shutdown) {
+        intr_debug_trap(c);
     }
 }
 

@@ -81,7 +81,7 @@ struct insn *x_in(struct cpu *c, struct insn *i)
     } else {
         set_reg32(c, REG_EAX, (uint32_t)v);
     }
-    return cpu_leave_next(c, i);
+    return insn_next(i); /* ends the trace: the fall record sees what the port has changed */
 }
 
 struct insn *x_out(struct cpu *c, struct insn *i)
@@ -94,7 +94,7 @@ struct insn *x_out(struct cpu *c, struct insn *i)
         return cpu_fault(c, i);
     }
     port_out(c, port, size, size == 1 ? v & 0xff : size == 2 ? v & 0xffff : v);
-    return cpu_leave_next(c, i);
+    return insn_next(i);
 }
 
 /* --- strings -------------------------------------------------------------------------------- */

@@ -463,14 +463,16 @@ struct insn *x_rdtsc(struct cpu *c, struct insn *i)
     return insn_next(i);
 }
 
+/* Two counters in the P6 family; the eighteen of the Pentium 4 have no events to count here. */
 struct insn *x_rdpmc(struct cpu *c, struct insn *i)
 {
-    uint32_t n = reg32(c, REG_ECX);
+    bool p6 = cpu_family(c->model) == 6;
+    uint32_t n = p6 ? reg32(c, REG_ECX) : reg32(c, REG_ECX) & 0x7fffffff; /* bit 31: fast read */
 
-    if ((!(c->cr4 & CR4_PCE) && c->cpl != 0) || n > 1) {
+    if ((!(c->cr4 & CR4_PCE) && c->cpl != 0) || n >= (p6 ? 2u : 18u)) {
         return cpu_raise_err(c, i, EXC_GP, 0);
     }
-    set_edx_eax(c, perf_counter(c, n));
+    set_edx_eax(c, p6 ? perf_counter(c, n) : 0);
     return insn_next(i);
 }
 

@@ -4,6 +4,7 @@
 #include "devices/input.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define RING_START 64
 #define RING_MAX 65536
@@ -11,6 +12,9 @@
 void input_free(struct input_queue *q)
 {
     for (unsigned k = 0; k < INPUT_KINDS; k++) {
+        while (q->ring[k].count) {
+            input_take(q, k);
+        }
         free(q->ring[k].ev);
     }
     *q = (struct input_queue){0};
@@ -49,6 +53,29 @@ bool input_put(struct input_queue *q, const struct input_event *ev)
     return true;
 }
 
+bool input_put_frame(struct input_queue *q, unsigned nic, uint64_t start, uint64_t wire_time,
+                     const uint8_t *frame, size_t len)
+{
+    struct input_ring *r = &q->ring[INPUT_NET + nic];
+    size_t padded = MAX(len, (size_t)NET_FRAME_MIN);
+    struct input_event ev = {.kind = (uint8_t)(INPUT_NET + nic), .code = (uint16_t)padded};
+
+    if (len > NET_FRAME_MAX || r->count >= INPUT_FRAMES) {
+        return false;
+    }
+    ev.frame = calloc(1, padded);
+    if (!ev.frame) {
+        return false;
+    }
+    memcpy(ev.frame, frame, len);
+    ev.at = (r->count ? MAX(start, at(r, r->count - 1)->at) : start) + wire_time;
+    if (!input_put(q, &ev)) {
+        free(ev.frame);
+        return false;
+    }
+    return true;
+}
+
 const struct input_event *input_due(const struct input_queue *q, unsigned kind, uint64_t now)
 {
     const struct input_ring *r = &q->ring[kind];
@@ -58,6 +85,7 @@ const struct input_event *input_due(const struct input_queue *q, unsigned kind, 
 void input_take(struct input_queue *q, unsigned kind)
 {
     struct input_ring *r = &q->ring[kind];
+    free(r->ev[r->head].frame);
     r->head = (r->head + 1) % r->cap;
     r->count--;
 }
@@ -91,34 +119,55 @@ static const struct snap_field event_fields[] = {
     SNAP_F(struct input_event, dz, SNAP_U16),   SNAP_END,
 };
 
+/* Version 1 had no network adapters. */
+enum { INPUT_VERSION = 2 };
+
 void input_save(const struct input_queue *q, struct snap_writer *w)
 {
-    snap_begin(w, "input", 1);
+    snap_begin(w, "input", INPUT_VERSION);
     for (unsigned k = 0; k < INPUT_KINDS; k++) {
         snap_put_u32(w, q->ring[k].count);
         for (uint32_t n = 0; n < q->ring[k].count; n++) {
-            snap_put_fields(w, event_fields, at(&q->ring[k], n));
+            const struct input_event *ev = at(&q->ring[k], n);
+            snap_put_fields(w, event_fields, ev);
+            if (k >= INPUT_NET) {
+                snap_put(w, ev->frame, ev->code);
+            }
         }
     }
     snap_end(w);
 }
 
+static bool load_event(struct input_queue *q, unsigned kind, struct snap_reader *r)
+{
+    struct input_event ev = {.kind = (uint8_t)kind};
+    bool ok = snap_get_fields(r, event_fields, &ev);
+
+    if (ok && kind >= INPUT_NET && ev.code) {
+        ev.frame = ev.code <= NET_FRAME_MAX ? malloc(ev.code) : NULL;
+        ok = ev.frame && snap_get(r, ev.frame, ev.code);
+    }
+    ok = ok && input_put(q, &ev);
+    if (!ok) {
+        free(ev.frame);
+        r->failed = true;
+    }
+    return ok;
+}
+
 bool input_load(struct input_queue *q, struct snap_reader *r, struct err *e)
 {
-    if (!snap_open(r, "input", 1, e)) {
+    if (!snap_open(r, "input", INPUT_VERSION, e)) {
         return false;
     }
     input_free(q);
-    for (unsigned k = 0; k < INPUT_KINDS; k++) {
+    for (unsigned k = 0; k < (r->version >= 2 ? INPUT_KINDS : INPUT_NET); k++) {
         uint32_t count = snap_get_u32(r);
         if (count > RING_MAX) {
             return err_set(e, "the saved state is damaged: its input queue is too long");
         }
-        for (uint32_t n = 0; n < count; n++) {
-            struct input_event ev = {.kind = (uint8_t)k};
-            if (!snap_get_fields(r, event_fields, &ev) || !input_put(q, &ev)) {
-                break;
-            }
+        for (uint32_t n = 0; n < count && load_event(q, k, r); n++) {
+            continue;
         }
     }
     return snap_close(r, e);

@@ -5,27 +5,37 @@
 #ifndef OXBOW_DEVICES_INPUT_H
 #define OXBOW_DEVICES_INPUT_H
 
+#include "devices/net.h"
 #include "memory/base.h"
 #include "memory/err.h"
 #include "memory/snap.h"
 
-enum input_kind { INPUT_KEY, INPUT_MOUSE, INPUT_SERIAL };
+enum { INPUT_NICS = 4 };
+enum input_kind {
+    INPUT_KEY,
+    INPUT_MOUSE,
+    INPUT_SERIAL,
+    INPUT_NET, /* frames for the first network adapter, and so on */
+    INPUT_KINDS = INPUT_NET + INPUT_NICS
+};
 
 struct input_event {
     uint64_t at;      /* icount; taken at the first boundary at or after it */
     uint8_t kind;     /* enum input_kind */
     uint8_t port;     /* serial port; mouse: buttons */
-    uint16_t code;    /* key, or serial byte */
-    bool down;
+    uint16_t code;    /* key, serial byte, length of the frame (0: the cable is what changes) */
+    bool down;        /* key; cable: plugged in */
     int16_t dx, dy, dz;
+    uint8_t *frame;   /* owned by the queue */
 };
-
-#define INPUT_KINDS 3
 
 /*
  * One ring per kind, so that a serial port without room does not hold up the keyboard.  Full rings drop the
- * newest event (the guest has not listened for thousands of events).
+ * newest event (the guest has not listened for thousands of events).  At most INPUT_FRAMES wait for an
+ * adapter: enough for a window of TCP.
  */
+enum { INPUT_FRAMES = 256 };
+
 struct input_ring {
     struct input_event *ev;
     uint32_t head, count, cap;
@@ -37,6 +47,9 @@ struct input_queue {
 
 void input_free(struct input_queue *q);
 bool input_put(struct input_queue *q, const struct input_event *ev); /* false: dropped */
+/* A frame (copied, padded to the least length) that starts at `start`, or when the wire is free. */
+bool input_put_frame(struct input_queue *q, unsigned nic, uint64_t start, uint64_t wire_time,
+                     const uint8_t *frame, size_t len);
 /* The oldest event of a kind that is due, or NULL; input_take removes it. */
 const struct input_event *input_due(const struct input_queue *q, unsigned kind, uint64_t now);
 void input_take(struct input_queue *q, unsigned kind);

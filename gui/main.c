@@ -65,7 +65,7 @@ static bool run_window(struct vm *vm, enum oxbow_stop *stop, struct err *e)
         continue;
     }
     terminal_close(&t);
-    return ok && ports_flush(&vm->ports, e);
+    return ok;
 }
 #else
 static bool can_open_window(void)
@@ -81,21 +81,21 @@ static bool run_window(struct vm *vm, enum oxbow_stop *stop, struct err *e)
 }
 #endif
 
-/* Picks window or terminal where the options leave it open. */
-static void choose_display(struct options *o)
+/* Picks window or terminal where the options leave it open; true: the terminal stands in. */
+static bool choose_display(struct options *o)
 {
     if (o->nographic) {
         o->display = DISPLAY_NONE;
     }
     if (o->display != DISPLAY_AUTO) {
-        return;
+        return false;
     }
     o->display = can_open_window() ? DISPLAY_SDL : DISPLAY_NONE;
-    if (o->display == DISPLAY_NONE && o->serials == 0) {
-        fputs("oxbow: no window can be opened here; the first serial port is this terminal "
-              "(Ctrl-A x quits)\n", stderr);
-        o->nographic = true;
+    if (o->display == DISPLAY_SDL || o->serials > 0) {
+        return false;
     }
+    o->nographic = true;
+    return true;
 }
 
 static bool finish(struct vm *vm, struct err *e)
@@ -119,18 +119,21 @@ static int run(struct options *o)
     struct vm vm;
     enum oxbow_stop stop = OXBOW_LIMIT;
     int status;
-    bool ok;
+    bool ok, instead = choose_display(o);
 
-    choose_display(o);
     if (!vm_open(&vm, o, false, &e)) {
         return fail(&e, BAD);
+    }
+    if (instead) {
+        fputs("oxbow: no window can be opened here; the first serial port is this terminal "
+              "(Ctrl-A x quits)\n", stderr);
     }
     if (vm_is_demo(o)) {
         fputs("oxbow: no image was named; starting the built-in demo\n", stderr);
     }
     ok = o->display == DISPLAY_SDL ? run_window(&vm, &stop, &e) : headless_run(&vm, &stop, &e);
     status = ok ? vm_status(&vm, stop) : fail(&e, o->display == DISPLAY_SDL ? BAD : INTERNAL);
-    if (ok && !finish(&vm, &e)) {
+    if (ok && (!ports_flush(&vm.ports, &e) || !finish(&vm, &e))) {
         status = fail(&e, INTERNAL);
     }
     if (stop == OXBOW_CRASH) {

@@ -27,11 +27,11 @@ const char *opt_string(struct options *o, const char *text, size_t len, struct e
 
 const char *opt_file(struct options *o, const char *dir, const char *path, struct err *e)
 {
-    char *full = hostfile_join(dir, path);
+    char *full = *path ? hostfile_join(dir, path) : NULL;
     const char *s = full ? opt_string(o, full, strlen(full), e) : NULL;
 
     if (!full) {
-        err_set(e, "not enough memory for the options");
+        err_set(e, *path ? "not enough memory for the options" : "the name of a file is empty");
     }
     free(full);
     return s;

@@ -26,7 +26,8 @@ static inline struct fixture fix_new(bool generic_only)
     struct fixture f = {.mem = bus_new((uint64_t)1 << 36), .io = bus_new(65536),
                         .ram = calloc(1, FIX_RAM)};
     struct err e = {{0}};
-    struct cpu_config cfg = {.mem = f.mem, .io = f.io, .generic_only = generic_only};
+    struct cpu_config cfg = {
+        .mem = f.mem, .io = f.io, .model = "pentium3", .generic_only = generic_only};
     bus_map_ram(f.mem, 0, FIX_RAM, f.ram, BUS_RW, PRIO_RAM);
     f.c = cpu_new(&cfg, &e);
     ck_assert_msg(f.c != NULL, "%s", e.text);

@@ -1,6 +1,6 @@
 /*
- * The command line: QEMU's words in all their forms, what is refused and how, drives and their places,
- * ini files, images told apart by their contents.
+ * The command line: QEMU's words in all their forms, what is refused and how, drives and their
+ * places, ini files, images told apart by their contents.
  */
 #include <check.h>
 #include <stdio.h>
@@ -267,7 +267,7 @@ START_TEST(dashes_end)
 }
 END_TEST
 
-/* --- files --------------------------------------------------------------------------------------- */
+/* --- files --------------------------------------------------------------------------------- */
 
 static void write_file(const char *name, const void *data, size_t n)
 {

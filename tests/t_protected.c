@@ -68,9 +68,11 @@ static const char *rom_path(void)
 static struct probe *probe_new(bool generic_only)
 {
     struct probe *p = calloc(1, sizeof *p);
+    struct err e;
 
     ck_assert_uint_eq(load(rom_path(), p->rom, ROM_SIZE), ROM_SIZE);
     p->f = fix_new(generic_only);
+    ck_assert(cpu_model_select(p->f.c, "pentium3", &e)); /* what the log was recorded for */
     bus_map_ram(p->f.mem, 0xf0000, ROM_SIZE, p->rom, BUS_READ, PRIO_ROM);
     bus_map_ram(p->f.mem, 0xffff0000, ROM_SIZE, p->rom, BUS_READ, PRIO_ROM);
     bus_map(p->f.io, 0xe9, 1, &log_ops, p, PRIO_DEVICE);

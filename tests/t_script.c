@@ -29,7 +29,8 @@ static void bad(const char *text, const char *part)
 
 START_TEST(words)
 {
-    good("# comment\n\n  boot -m 16 # more\r\n\ttype \"a b\\n\\x41\\\\\\\"\" \nwait serial x\"y z\"'\\n'\n"
+    good("# comment\n\n  boot -m 16 # more\r\n\ttype \"a b\\n\\x41\\\\\\\"\" \n"
+         "wait serial x\"y z\"'\\n'\n"
          "type \"\"\nprint '#'");
     ck_assert_uint_eq(s.count, 5);
     ck_assert_str_eq(s.lines[0].verb->name, "boot");

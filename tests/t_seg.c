@@ -424,8 +424,10 @@ END_TEST
 START_TEST(model_registers)
 {
     struct fixture f = fix_new(false);
+    struct err e;
     uint64_t v;
 
+    ck_assert(cpu_model_select(f.c, "pentium3", &e));
     ck_assert(msr_write(f.c, 0x10, 1000) && msr_read(f.c, 0x10, &v));
     ck_assert_uint_eq(v, 1000);
     ck_assert(msr_write(f.c, 0x174, 0x1234567890) && msr_read(f.c, 0x174, &v));

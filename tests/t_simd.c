@@ -417,7 +417,8 @@ static uint64_t next_random(uint64_t *s)
 }
 
 enum lane_op {
-    L_ADD, L_SUB, L_EQ, L_GT, L_ADDS, L_SUBS, L_ADDUS, L_SUBUS, L_AVG, L_MINU, L_MAXU, L_MINS, L_MAXS,
+    L_ADD, L_SUB, L_EQ, L_GT, L_ADDS, L_SUBS, L_ADDUS, L_SUBUS, L_AVG,
+    L_MINU, L_MAXU, L_MINS, L_MAXS,
     L_SHL, L_SHR, L_SAR,
 };
 
