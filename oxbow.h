@@ -16,6 +16,7 @@
 
 #include "devices/block.h"
 #include "devices/chardev.h"
+#include "devices/net.h"
 #include "devices/surface.h"
 #include "memory/base.h"
 #include "memory/err.h"
@@ -43,6 +44,18 @@ struct oxbow_drive {
     struct block *media; /* NULL for a CD drive: no disc */
 };
 
+enum { OXBOW_NICS = 4 };
+enum oxbow_nic_model { OXBOW_NIC_NONE, OXBOW_NIC_NE2K_ISA, OXBOW_NIC_NE2K_PCI };
+
+struct oxbow_nic {
+    enum oxbow_nic_model model;
+    uint8_t mac[6];      /* all zero: 52:54:00:12:34:56 and up */
+    uint16_t port;       /* ISA only; 0: 0x300, 0x320, 0x340, 0x360 */
+    uint8_t irq;         /* ISA only; 0: 9, 10, 11, 3 */
+    struct net *net;     /* where its frames go, stays the caller's; NULL: no cable */
+    struct oxbow_blob rom; /* PCI only: option ROM up to 256 KB */
+};
+
 struct oxbow_config {
     unsigned ram_mb;     /* 1 .. 3072 */
     const char *cpu;     /* "pentium4[,+feature,-feature]", NULL: the default model */
@@ -62,6 +75,7 @@ struct oxbow_config {
     uint16_t debugcon_port;    /* 0: 0xE9; port 0x402 always goes there, too */
     void (*post)(void *ctx, uint16_t port, uint32_t value); /* writes to ports 0x80 and 0x190 */
     void *post_ctx;
+    struct oxbow_nic nic[OXBOW_NICS];
     bool debug_exit;           /* isa-debug-exit at debug_exit_port */
     uint16_t debug_exit_port, debug_exit_size; /* 0: 0x501, 2 */
     bool no_vga;
@@ -115,6 +129,13 @@ void oxbow_key(struct oxbow *m, unsigned key, bool down, uint64_t at);
 void oxbow_mouse(struct oxbow *m, int dx, int dy, int dz, unsigned buttons, uint64_t at);
 /* A byte received by serial port n; queued until the guest's UART has room. */
 void oxbow_serial_input(struct oxbow *m, unsigned n, uint8_t byte);
+/*
+ * A frame for adapter n, without check sequence; it arrives when a 10 Mbit/s wire has carried it.  May be
+ * called from a back end's send, while the machine runs.  False: no such adapter, or too much waits already.
+ */
+bool oxbow_net_input(struct oxbow *m, unsigned n, const void *frame, size_t len);
+/* Pulls or plugs the cable of adapter n. */
+void oxbow_net_link(struct oxbow *m, unsigned n, bool up);
 /* Keys that type `ch` (ASCII, \n, \t, \b) on a US keyboard, 20 ms apart from `at`; returns the end. */
 uint64_t oxbow_type(struct oxbow *m, const char *text, uint64_t at);
 /* True while queued input has not been taken. */

@@ -22,6 +22,8 @@ struct cpu_wiring {
     uint8_t (*inta)(void *ctx);              /* interrupt acknowledge: the vector */
     void (*shutdown)(void *ctx);             /* triple fault; the CPU stops until reset */
     void (*ferr)(void *ctx, bool level);     /* FERR# with CR0.NE = 0 (IRQ 13) */
+    /* IA32_APIC_BASE was written or, with reset, went back to its start value. */
+    void (*apic_base)(void *ctx, uint64_t value, bool reset);
 };
 
 struct cpu_config {
@@ -59,6 +61,7 @@ void cpu_set_intr(struct cpu *c, bool level); /* INTR pin */
 void cpu_nmi(struct cpu *c);                  /* NMI edge */
 void cpu_set_a20(struct cpu *c, bool enabled);
 bool cpu_halted(const struct cpu *c);
+bool cpu_has_apic(const struct cpu *c);       /* the model has a local APIC */
 
 /* Bus client calls: connect them with bus_set_client(mem, ...) (the board does). */
 struct bus_client cpu_bus_client(struct cpu *c);

@@ -2,7 +2,7 @@
  * CPU models, CPUID and model-specific registers; see cpuid.h.
  *
  * Source: Intel SDM vol. 2 (CPUID, RDPMC), vol. 3 chapter 11 (MTRR, PAT), vol. 4; AP-485.
- * There is no local APIC, so no model announces one and its base register does not exist.  Caches
+ * The local APIC is a chip of the board; here are its CPUID bit and the register that moves it.  Caches
  * are not modelled: MTRRs and PAT hold what software wrote, with the checks of the hardware, and
  * memory is always coherent.  Machine check has no banks, since nothing here can fail that way.
  */
@@ -14,7 +14,8 @@
 #include "cpu/system.h"
 
 #define EDX_P5                                                                                 \
-    (CPUID_FPU | CPUID_VME | CPUID_DE | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_MCE | CPUID_CX8)
+    (CPUID_FPU | CPUID_VME | CPUID_DE | CPUID_PSE | CPUID_TSC | CPUID_MSR | CPUID_MCE | CPUID_CX8 |\
+     CPUID_APIC)
 #define EDX_P6 (EDX_P5 | CPUID_PAE | CPUID_MTRR | CPUID_PGE | CPUID_MCA | CPUID_CMOV)
 #define EDX_P2 (EDX_P6 | CPUID_SEP | CPUID_PAT | CPUID_PSE36 | CPUID_MMX | CPUID_FXSR)
 #define EDX_P3 (EDX_P2 | CPUID_SSE)
@@ -73,6 +74,7 @@ static const struct feature_name {
     {"fpu", WORD_EDX, CPUID_FPU}, {"vme", WORD_EDX, CPUID_VME}, {"de", WORD_EDX, CPUID_DE},
     {"pse", WORD_EDX, CPUID_PSE}, {"tsc", WORD_EDX, CPUID_TSC}, {"msr", WORD_EDX, CPUID_MSR},
     {"pae", WORD_EDX, CPUID_PAE}, {"mce", WORD_EDX, CPUID_MCE}, {"cx8", WORD_EDX, CPUID_CX8},
+    {"apic", WORD_EDX, CPUID_APIC},
     {"sep", WORD_EDX, CPUID_SEP}, {"mtrr", WORD_EDX, CPUID_MTRR}, {"pge", WORD_EDX, CPUID_PGE},
     {"mca", WORD_EDX, CPUID_MCA}, {"cmov", WORD_EDX, CPUID_CMOV}, {"pat", WORD_EDX, CPUID_PAT},
     {"pse36", WORD_EDX, CPUID_PSE36}, {"clflush", WORD_EDX, CPUID_CLFSH},
@@ -284,6 +286,9 @@ void cpu_cpuid(const struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4]
         out[1] = m->brand_id | (c->cpuid_edx & CPUID_CLFSH ? 8u << 8 : 0);
         out[2] = c->cpuid_ecx;
         out[3] = c->cpuid_edx;
+        if (!(c->apic_base & APIC_BASE_ENABLE)) {
+            out[3] &= ~(uint32_t)CPUID_APIC; /* switched off, it is as if it was not there */
+        }
         break;
     case 2:
         memcpy(out, m->caches, sizeof m->caches);
@@ -314,6 +319,7 @@ void cpu_cpuid(const struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4]
 
 enum {
     MSR_P5_MC_ADDR = 0x0, MSR_P5_MC_TYPE = 0x1, MSR_TSC = 0x10, MSR_PLATFORM_ID = 0x17,
+    MSR_APIC_BASE = 0x1b,
     MSR_UCODE_WRITE = 0x79, MSR_UCODE_REV = 0x8b, MSR_PERFCTR0 = 0xc1, MSR_MTRRCAP = 0xfe,
     MSR_SYSENTER_CS = 0x174, MSR_SYSENTER_ESP = 0x175, MSR_SYSENTER_EIP = 0x176,
     MSR_MCG_CAP = 0x179, MSR_MCG_STATUS = 0x17a, MSR_EVNTSEL0 = 0x186, MSR_MISC_ENABLE = 0x1a0,
@@ -321,8 +327,24 @@ enum {
 };
 #define MSR_EFER 0xc0000080u
 #define MTRR_VAR_COUNT 8
+#define APIC_BASE_BSP 0x100u
+#define APIC_BASE_ENABLE 0x800u
+#define APIC_BASE_RESET (0xfee00000u | APIC_BASE_ENABLE | APIC_BASE_BSP)
 #define PERF_MASK (((uint64_t)1 << 40) - 1)
 #define PHYS_PAGE_MASK 0xffffff000ull
+
+bool cpu_has_apic(const struct cpu *c)
+{
+    return (c->cpuid_edx & CPUID_APIC) != 0;
+}
+
+static void apic_base_set(struct cpu *c, uint64_t value, bool reset)
+{
+    c->apic_base = value;
+    if (c->cfg.wiring.apic_base) {
+        c->cfg.wiring.apic_base(c->cfg.wiring.ctx, value, reset);
+    }
+}
 
 void msr_reset(struct cpu *c)
 {
@@ -330,7 +352,7 @@ void msr_reset(struct cpu *c)
     c->sysenter_cs = 0;
     c->sysenter_esp = c->sysenter_eip = 0;
     c->star = c->lstar = c->cstar = c->sfmask = c->kernel_gs_base = 0;
-    c->apic_base = 0;
+    apic_base_set(c, c->cpuid_edx & CPUID_APIC ? APIC_BASE_RESET : 0, true);
     c->pat = 0x0007040600070406;
     c->misc_enable = 1;
     c->ucode_rev = 1;
@@ -447,6 +469,9 @@ bool msr_read(struct cpu *c, uint32_t index, uint64_t *v)
         return (c->cpuid_edx & CPUID_TSC) != 0;
     case MSR_PLATFORM_ID:
         return family >= 6;
+    case MSR_APIC_BASE:
+        *v = c->apic_base;
+        return (c->cpuid_edx & CPUID_APIC) && family >= 6;
     case MSR_UCODE_REV:
         *v = c->ucode_rev << 32;
         return family >= 6;
@@ -520,6 +545,12 @@ bool msr_write(struct cpu *c, uint32_t index, uint64_t v)
     switch (index) {
     case MSR_TSC:
         c->tsc_offset = (int64_t)(v - cpu_icount(c));
+        return true;
+    case MSR_APIC_BASE:
+        if (v & ~(PHYS_PAGE_MASK | APIC_BASE_ENABLE | APIC_BASE_BSP)) {
+            return false;
+        }
+        apic_base_set(c, v, false);
         return true;
     case MSR_UCODE_REV:
         return true; /* the CPUID that software executes next loads it again */

@@ -284,7 +284,8 @@ const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la)
     bus_page(c->mem, w.pa, &p);
     e->tag = page;
     e->pa = w.pa & ~(uint64_t)PAGE_MASK;
-    e->host = p.read;
+    /* Video memory is mapped at several addresses at once: its code is decoded at every execution. */
+    e->host = p.dirty ? NULL : p.read;
     e->code = p.code;
     e->global = w.global;
     e->large = w.large;

@@ -275,6 +275,7 @@ static const struct snap_field cpu_fields[] = {
     SNAP_F(struct cpu, sysenter_cs, SNAP_U32),
     SNAP_F(struct cpu, sysenter_esp, SNAP_U64),
     SNAP_F(struct cpu, sysenter_eip, SNAP_U64),
+    SNAP_F(struct cpu, apic_base, SNAP_U64),
     SNAP_F(struct cpu, pat, SNAP_U64),
     SNAP_F(struct cpu, misc_enable, SNAP_U64),
     SNAP_F(struct cpu, ucode_rev, SNAP_U64),

@@ -64,7 +64,7 @@ static void mem_close(struct block *b)
     free(m);
 }
 
-static const struct block_ops mem_ops = {"memory", mem_submit, mem_close};
+static const struct block_ops mem_ops = {"memory", mem_submit, mem_close, NULL, NULL};
 
 struct block *block_open_mem(const void *data, uint64_t bytes, bool copy, struct err *e)
 {

@@ -11,6 +11,7 @@
 
 #include "memory/base.h"
 #include "memory/err.h"
+#include "memory/snap.h"
 
 enum block_error { BLOCK_OK = 0, BLOCK_EIO = 1, BLOCK_ERANGE = 2, BLOCK_EROFS = 3 };
 enum block_cmd { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
@@ -31,6 +32,12 @@ struct block_ops {
     const char *name;
     void (*submit)(struct block *b, struct block_req *req);
     void (*close)(struct block *b);
+    /*
+     * Contents that live in this process only (overlays), into the open section of a snapshot and
+     * back.  NULL: the image itself keeps everything.
+     */
+    void (*save)(const struct block *b, struct snap_writer *w);
+    bool (*load)(struct block *b, struct snap_reader *r);
 };
 
 struct block {

@@ -109,7 +109,7 @@ static void file_close(struct block *b)
     free(f);
 }
 
-static const struct block_ops file_ops = {"file", file_submit, file_close};
+static const struct block_ops file_ops = {"file", file_submit, file_close, NULL, NULL};
 
 /* False when someone else has the file; a host without locks counts as success. */
 static bool lock_file(int fd, bool read_only)

@@ -164,24 +164,65 @@ static void overlay_submit(struct block *b, struct block_req *req)
     }
 }
 
+static void drop_leaves(struct overlay *o)
+{
+    for (uint64_t t = 0; t < o->table_count; t++) {
+        for (unsigned k = 0; o->tables[t] && k < TABLE_LEAVES; k++) {
+            free(o->tables[t]->leaves[k]);
+        }
+        free(o->tables[t]);
+        o->tables[t] = NULL;
+    }
+}
+
 static void overlay_close(struct block *b)
 {
     struct overlay *o = CONTAINER_OF(b, struct overlay, b);
-    uint64_t i;
-    unsigned k;
 
-    for (i = 0; i < o->table_count; i++) {
-        for (k = 0; o->tables[i] && k < TABLE_LEAVES; k++) {
-            free(o->tables[i]->leaves[k]);
-        }
-        free(o->tables[i]);
-    }
+    drop_leaves(o);
     free(o->tables);
     block_close(o->base);
     free(o);
 }
 
-static const struct block_ops overlay_ops = {"overlay", overlay_submit, overlay_close};
+/* u64 leaf number + 1, u8 mask, data of each leaf; 0 ends. */
+static void overlay_save(const struct block *b, struct snap_writer *w)
+{
+    const struct overlay *o = CONTAINER_OF(b, struct overlay, b);
+
+    for (uint64_t t = 0; t < o->table_count; t++) {
+        for (unsigned k = 0; o->tables[t] && k < TABLE_LEAVES; k++) {
+            const struct leaf *l = o->tables[t]->leaves[k];
+            if (l) {
+                snap_put_u64(w, t * TABLE_LEAVES + k + 1);
+                snap_put(w, &l->written, 1);
+                snap_put(w, l->data, sizeof l->data);
+            }
+        }
+    }
+    snap_put_u64(w, 0);
+}
+
+static bool overlay_load(struct block *b, struct snap_reader *r)
+{
+    struct overlay *o = CONTAINER_OF(b, struct overlay, b);
+    uint64_t n;
+
+    drop_leaves(o);
+    while ((n = snap_get_u64(r)) != 0) {
+        if (n > o->table_count * TABLE_LEAVES) {
+            return false;
+        }
+        struct leaf *l = make_leaf(o, (n - 1) * LEAF_SECTORS);
+        if (!l || !snap_get(r, &l->written, 1) || !snap_get(r, l->data, sizeof l->data)) {
+            return false;
+        }
+    }
+    return !r->failed;
+}
+
+static const struct block_ops overlay_ops = {"overlay", overlay_submit, overlay_close,
+                                             overlay_save, overlay_load};
 
 struct block *block_open_overlay(struct block *base, struct err *e)
 {

@@ -312,6 +312,28 @@ void oxbow_serial_input(struct oxbow *m, unsigned n, uint8_t byte)
                      .at = 0, .kind = INPUT_SERIAL, .port = (uint8_t)(n & 3), .code = byte});
 }
 
+/* Preamble, check sequence and gap go with a frame, at 800 ns a byte. */
+enum { WIRE_EXTRA = 24, WIRE_BYTE_NS = 800 };
+
+bool oxbow_net_input(struct oxbow *m, unsigned n, const void *frame, size_t len)
+{
+    uint64_t now = cpu_icount(m->cpu);
+    uint64_t ns = (MAX(len, (size_t)NET_FRAME_MIN) + WIRE_EXTRA) * WIRE_BYTE_NS;
+    if (n >= OXBOW_NICS || !m->pc.nic[n] ||
+        !input_put_frame(&m->input, n, now, sched_after_ns(m->sched, ns) - now, frame, len)) {
+        return false;
+    }
+    cpu_limit(m->cpu, input_next(&m->input, now));
+    return true;
+}
+
+void oxbow_net_link(struct oxbow *m, unsigned n, bool up)
+{
+    if (n < OXBOW_NICS) {
+        put_input(m, (struct input_event){.kind = (uint8_t)(INPUT_NET + n), .down = up});
+    }
+}
+
 /* Set-1 code of the key of an ASCII character on a US keyboard, | 0x8000 with Shift; 0: none. */
 static unsigned key_of(char ch)
 {
@@ -469,6 +491,48 @@ static bool load_ram(struct oxbow *m, struct snap_reader *r, struct err *e)
     return snap_close(r, e);
 }
 
+/* What disk overlays hold: a byte per slot tells whether its contents follow. */
+static struct block *medium(const struct oxbow *m, unsigned slot)
+{
+    return slot < 2 ? m->cfg.floppy[slot] : m->cfg.drive[slot - 2].media;
+}
+
+#define SLOTS 6
+
+static void save_media(const struct oxbow *m, struct snap_writer *w)
+{
+    snap_begin(w, "media", 1);
+    for (unsigned n = 0; n < SLOTS; n++) {
+        const struct block *b = medium(m, n);
+        uint8_t kept = b && b->ops->save;
+        snap_put(w, &kept, 1);
+        if (kept) {
+            b->ops->save(b, w);
+        }
+    }
+    snap_end(w);
+}
+
+static bool load_media(struct oxbow *m, struct snap_reader *r, struct err *e)
+{
+    if (!snap_open(r, "media", 1, e)) {
+        return false;
+    }
+    for (unsigned n = 0; n < SLOTS; n++) {
+        struct block *b = medium(m, n);
+        uint8_t kept = 0;
+        snap_get(r, &kept, 1);
+        if (kept && (!b || !b->ops->load)) {
+            return err_set(e, "the saved machine ran with -snapshot on a drive that has none now; start "
+                              "with the same options");
+        }
+        if (kept && !b->ops->load(b, r)) {
+            return err_set(e, "the saved state is damaged: contents of a drive");
+        }
+    }
+    return snap_close(r, e);
+}
+
 static void save_all(struct oxbow *m, struct snap_writer *w)
 {
     snap_writer_init(w);
@@ -479,6 +543,7 @@ static void save_all(struct oxbow *m, struct snap_writer *w)
     save_ram(m, w);
     sched_save(m->sched, w);
     input_save(&m->input, w);
+    save_media(m, w);
     devices_save(&m->env, w);
 }
 
@@ -513,6 +578,7 @@ bool oxbow_load(struct oxbow *m, const void *data, size_t len, struct err *e)
     }
     return snap_close(&r, e) && cpu_load(m->cpu, &r, e) && load_ram(m, &r, e) &&
            sched_load(m->sched, &r, e) && input_load(&m->input, &r, e) &&
+           load_media(m, &r, e) &&
            devices_load(&m->env, &r, e);
 }
 

@@ -21,6 +21,8 @@
 #include "devices/ide_pci.h"
 #include "devices/machine.h"
 #include "devices/mc146818.h"
+#include "devices/ne2000.h"
+#include "devices/ne2000_pci.h"
 #include "devices/parallel.h"
 #include "devices/pci.h"
 #include "devices/piix3.h"
@@ -35,6 +37,7 @@
 
 #define SOUTH_BRIDGE_SLOT 1
 #define VGA_SLOT 2
+#define NIC_SLOT 3 /* and up */
 #define TOP_4G ((uint64_t)1 << 32)
 #define TOP_1M ((uint64_t)1 << 20)
 
@@ -353,6 +356,50 @@ static bool build_video(struct oxbow *m, struct err *e)
                                         m->cfg.vgabios.len}, e);
 }
 
+static bool build_nic(struct oxbow *m, unsigned n, struct err *e)
+{
+    static const char *const id[] = {"ne2000-0", "ne2000-1", "ne2000-2", "ne2000-3"};
+    static const char *const pci_id[] = {"ne2000-pci0", "ne2000-pci1", "ne2000-pci2",
+                                         "ne2000-pci3"};
+    static const uint16_t port[] = {0x300, 0x320, 0x340, 0x360};
+    static const uint8_t irq[] = {9, 10, 11, 3};
+    const struct oxbow_nic *nic = &m->cfg.nic[n];
+    bool pci = nic->model == OXBOW_NIC_NE2K_PCI;
+    struct ne2000_config c = {.mac = {0x52, 0x54, 0x00, 0x12, 0x34, (uint8_t)(0x56 + n)},
+                              .net = nic->net, .rtl8029 = pci};
+
+    if (nic->model == OXBOW_NIC_NONE) {
+        return true;
+    }
+    for (unsigned k = 0; k < sizeof nic->mac; k++) {
+        if (nic->mac[k]) {
+            memcpy(c.mac, nic->mac, sizeof c.mac);
+        }
+    }
+    if (!pci) {
+        c.port = nic->port ? nic->port : port[n];
+        c.irq = isa_irq(m, nic->irq ? nic->irq : irq[n]);
+    }
+    m->pc.nic[n] = add(m, &ne2000_class, id[n], &c, e);
+    if (!m->pc.nic[n] || !pci) {
+        return m->pc.nic[n] != NULL;
+    }
+    struct ne2000_pci_config shell = {m->pc.nic[n], m->pc.pci, PCI_DEVFN(NIC_SLOT + n, 0),
+                                      nic->rom.data, nic->rom.len};
+    return add(m, &ne2000_pci_class, pci_id[n], &shell, e) != NULL;
+}
+
+static bool build_network(struct oxbow *m, struct err *e)
+{
+    for (unsigned n = 0; n < OXBOW_NICS; n++) {
+        if (!build_nic(m, n, e)) {
+            return false;
+        }
+        m->cfg.nic[n].rom = (struct oxbow_blob){0};
+    }
+    return true;
+}
+
 static bool build_debug(struct oxbow *m, struct err *e)
 {
     const struct oxbow_config *cfg = &m->cfg;
@@ -463,7 +510,7 @@ bool pc_build(struct oxbow *m, struct err *e)
 {
     if (!build_core(m, e) || !build_clock(m, e) || !build_keyboard(m, e) ||
         !build_serial(m, e) || !build_disks(m, e) || !build_power(m, e) || !build_video(m, e) ||
-        !build_debug(m, e) || !build_rom(m, e) || !fill_fwcfg(m, e)) {
+        !build_network(m, e) || !build_debug(m, e) || !build_rom(m, e) || !fill_fwcfg(m, e)) {
         return false;
     }
     if (!loader_map(&m->loader, m->io)) {
@@ -493,9 +540,25 @@ void pc_close_media(struct oxbow *m)
 /* Keystrokes wait here rather than overflow the keyboard's own 16-byte buffer. */
 #define KEYBOARD_ROOM 8
 
+static void net_input(struct device *nic, const struct input_event *ev)
+{
+    if (!nic) {
+        return;
+    }
+    if (ev->frame) {
+        ne2000_receive(nic, ev->frame, ev->code);
+    } else {
+        ne2000_set_link(nic, ev->down);
+    }
+}
+
 bool pc_input(struct oxbow *m, const struct input_event *ev)
 {
     struct pc *pc = &m->pc;
+    if (ev->kind >= INPUT_NET) {
+        net_input(pc->nic[ev->kind - INPUT_NET], ev);
+        return true;
+    }
     switch (ev->kind) {
     case INPUT_KEY:
         if (ps2kbd_queued(pc->kbd) > KEYBOARD_ROOM) {

@@ -53,7 +53,7 @@ static inline void slow_close(struct block *b)
     (void)b;
 }
 
-static const struct block_ops slow_ops = {"slow", slow_submit, slow_close};
+static const struct block_ops slow_ops = {"slow", slow_submit, slow_close, NULL, NULL};
 
 struct ide_rig {
     struct rig r;

@@ -175,7 +175,7 @@ static void late_close(struct block *b)
     *((struct late *)(void *)b)->closed = true;
 }
 
-static const struct block_ops late_ops = {"late", late_submit, late_close};
+static const struct block_ops late_ops = {"late", late_submit, late_close, NULL, NULL};
 
 START_TEST(overlay)
 {

@@ -1,7 +1,8 @@
 /*
- * Runs the protected-mode probe (tests/guest/protected.asm) from reset and compares its log with the
- * recorded one: exceptions, gates, task switches, V86 and VME, paging, debug registers, SYSENTER.
- * Both layers must give it, and a run that is saved and loaded at every few hundred instructions.
+ * Runs the protected-mode probe (tests/guest/protected.asm) from reset and compares its log with
+ * the recorded one: exceptions, gates, task switches, V86 and VME, paging, debug registers,
+ * SYSENTER. Both layers must give it, and a run that is saved and loaded at every few hundred
+ * instructions.
  *
  * The ROM is assembled by `make check` (PROTECTED_ROM names it); without it the test is skipped.
  */
@@ -102,8 +103,9 @@ static void compare(const struct probe *p)
     while (*a || *b) {
         size_t la = strcspn(a, "\n"), lb = strcspn(b, "\n");
 
-        ck_assert_msg(la == lb && memcmp(a, b, la) == 0, "line %u of %s: got \"%.*s\", want \"%.*s\"",
-                      line, path, (int)la, a, (int)lb, b);
+        ck_assert_msg(la == lb && memcmp(a, b, la) == 0,
+                      "line %u of %s: got \"%.*s\", want \"%.*s\"", line, path, (int)la, a,
+                      (int)lb, b);
         a += la + (a[la] != 0);
         b += lb + (b[lb] != 0);
         line++;
