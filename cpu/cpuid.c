@@ -64,6 +64,10 @@ static const struct cpu_model models[] = {
 };
 #define DEFAULT_MODEL "pentium4"
 
+#define APIC_BASE_BSP 0x100u
+#define APIC_BASE_ENABLE 0x800u
+#define APIC_BASE_RESET (0xfee00000u | APIC_BASE_ENABLE | APIC_BASE_BSP)
+
 /* Names for +feature and -feature; `word` tells which CPUID register. */
 enum { WORD_EDX, WORD_ECX, WORD_EXT };
 static const struct feature_name {
@@ -327,9 +331,6 @@ enum {
 };
 #define MSR_EFER 0xc0000080u
 #define MTRR_VAR_COUNT 8
-#define APIC_BASE_BSP 0x100u
-#define APIC_BASE_ENABLE 0x800u
-#define APIC_BASE_RESET (0xfee00000u | APIC_BASE_ENABLE | APIC_BASE_BSP)
 #define PERF_MASK (((uint64_t)1 << 40) - 1)
 #define PHYS_PAGE_MASK 0xffffff000ull
 

@@ -168,6 +168,9 @@ unsigned i8259_inta(struct device *d)
     } else {
         vector = pic_vector(master, (unsigned)n);
     }
+    /* INT falls for a moment, so that whoever wants edges sees the next request. */
+    p->intr_level = false;
+    irq_set(&p->intr, false);
     i8259_update(p);
     return vector;
 }

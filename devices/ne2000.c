@@ -216,8 +216,8 @@ static void write_cr(struct ne2000 *n, uint8_t val)
     if (val & CR_STP) {
         keep |= CR_STP;
     } else if (val & CR_STA) {
+        n->overflowed &= !(keep & CR_STP); /* a restart ends that state, too */
         keep = (uint8_t)((keep & ~CR_STP) | CR_STA);
-        n->overflowed = false;
     }
     n->cr = (uint8_t)(keep | (val & (CR_RD | CR_PS)));
     if ((val & CR_TXP) && !(n->cr & CR_TXP) && ne2000_runs(n)) {

@@ -19,6 +19,8 @@
 #include "devices/i8259.h"
 #include "devices/ide.h"
 #include "devices/ide_pci.h"
+#include "devices/ioapic.h"
+#include "devices/lapic.h"
 #include "devices/machine.h"
 #include "devices/mc146818.h"
 #include "devices/ne2000.h"
@@ -59,17 +61,51 @@ static void set_intr(void *to, unsigned n UNUSED, bool level)
     cpu_set_intr(m->cpu, level);
 }
 
-static void set_pic(void *to, unsigned n, bool level)
+/* INTR of the 8259A pair goes to LINT0 and to pin 0 of the I/O APIC; INTR of the CPU is the local APIC's. */
+static void pic_intr(void *to, unsigned n UNUSED, bool level)
 {
-    i8259_irq(to, n, level);
+    struct oxbow *m = to;
+    lapic_lint(m->pc.lapic, 0, level);
+    ioapic_irq(m->pc.ioapic, 0, level);
+}
+
+/* Outputs of the south bridge: both kinds of controllers hear them, IRQ 0 on pin 2 of the I/O APIC. */
+static void set_irq(void *to, unsigned n, bool level)
+{
+    struct oxbow *m = to;
+    i8259_irq(m->pc.pic, n, level);
+    if (m->pc.ioapic && n != 2) {
+        ioapic_irq(m->pc.ioapic, n == 0 ? 2 : n, level);
+    }
 }
 
 static void set_nmi(void *to, unsigned n UNUSED, bool level)
 {
     struct oxbow *m = to;
-    if (level && !m->pc.nmi_masked) {
+    level = level && !m->pc.nmi_masked;
+    if (m->pc.lapic) {
+        lapic_lint(m->pc.lapic, 1, level);
+    } else if (level) {
         cpu_nmi(m->cpu);
     }
+}
+
+static void lapic_nmi(void *ctx)
+{
+    struct oxbow *m = ctx;
+    cpu_nmi(m->cpu);
+}
+
+static void lapic_eoi(void *ctx, uint8_t vector)
+{
+    struct oxbow *m = ctx;
+    ioapic_eoi(m->pc.ioapic, vector);
+}
+
+static bool apic_send(void *ctx, const struct apic_message *msg)
+{
+    struct oxbow *m = ctx;
+    return lapic_message(m->pc.lapic, msg);
 }
 
 static void nmi_mask(void *ctx, bool masked)
@@ -122,7 +158,19 @@ static void power_off(void *ctx)
 static uint8_t cpu_inta(void *ctx)
 {
     struct oxbow *m = ctx;
+    uint8_t vector;
+    if (m->pc.lapic && lapic_inta(m->pc.lapic, &vector)) {
+        return vector;
+    }
     return (uint8_t)i8259_inta(m->pc.pic);
+}
+
+static void cpu_apic_base(void *ctx, uint64_t value, bool reset)
+{
+    struct oxbow *m = ctx;
+    if (m->pc.lapic) {
+        lapic_set_base(m->pc.lapic, value, reset);
+    }
 }
 
 /*
@@ -148,7 +196,8 @@ static void cpu_ferr(void *ctx, bool level)
 
 void pc_cpu_wiring(struct oxbow *m, struct cpu_wiring *w)
 {
-    *w = (struct cpu_wiring){.ctx = m, .inta = cpu_inta, .ferr = cpu_ferr};
+    *w = (struct cpu_wiring){.ctx = m, .inta = cpu_inta, .ferr = cpu_ferr,
+                              .apic_base = cpu_apic_base};
 }
 
 static void f0_write(void *dev, uint64_t off UNUSED, unsigned size UNUSED, uint64_t val UNUSED)
@@ -196,6 +245,22 @@ static struct device *add(struct oxbow *m, const struct device_class *cls, const
     return device_new(&m->env, cls, id, config, e);
 }
 
+#define APIC_BUS_HZ 100000000u /* front side bus of a Pentium III */
+
+static bool build_apic(struct oxbow *m, struct err *e)
+{
+    struct pc *pc = &m->pc;
+    if (!cpu_has_apic(m->cpu)) {
+        return true;
+    }
+    struct lapic_config lapic = {.intr = {set_intr, m, 0}, .nmi = lapic_nmi, .init = soft_reset,
+                                 .eoi = lapic_eoi, .to = m, .bus_hz = APIC_BUS_HZ};
+    struct ioapic_config ioapic = {.base = 0xfec00000, .send = apic_send, .to = m};
+    pc->lapic = add(m, &lapic_class, "lapic", &lapic, e);
+    pc->ioapic = pc->lapic ? add(m, &ioapic_class, "ioapic", &ioapic, e) : NULL;
+    return pc->ioapic != NULL;
+}
+
 static bool build_core(struct oxbow *m, struct err *e)
 {
     struct pc *pc = &m->pc;
@@ -204,14 +269,15 @@ static bool build_core(struct oxbow *m, struct err *e)
                                  .reset_to = m};
 
     pc->pic = add(m, &i8259_class, "i8259",
-                  &(struct i8259_config){0x20, 0xa0, 0x4d0, {set_intr, m, 0}}, e);
+                  &(struct i8259_config){0x20, 0xa0, 0x4d0,
+                                         {pc->lapic ? pic_intr : set_intr, m, 0}}, e);
     pc->pci = pc->pic ? add(m, &pci_class, "pci", NULL, e) : NULL;
     if (!pc->pci) {
         return false;
     }
     host.pci = isa.pci = pc->pci;
     for (unsigned n = 0; n < 16; n++) {
-        isa.irq[n] = (struct irq_line){set_pic, pc->pic, n};
+        isa.irq[n] = (struct irq_line){set_irq, m, n};
     }
     pc->isa = add(m, &i440fx_class, "i440fx", &host, e) ? add(m, &piix3_class, "piix3", &isa, e)
                                                         : NULL;
@@ -498,7 +564,8 @@ static bool fill_fwcfg(struct oxbow *m, struct err *e)
     bool ok = fwcfg_add_u64(f, FWCFG_RAM_SIZE, m->ram_size) &&
               fwcfg_add_u16(f, FWCFG_NB_CPUS, 1) && fwcfg_add_u16(f, FWCFG_MAX_CPUS, 1) &&
               fwcfg_add_u16(f, FWCFG_NOGRAPHIC, m->cfg.no_vga) &&
-              fwcfg_add_u16(f, FWCFG_BOOT_MENU, 0);
+              fwcfg_add_u16(f, FWCFG_BOOT_MENU, 0) &&
+              fwcfg_add_u32(f, FWCFG_IRQ0_OVERRIDE, 1); /* IRQ 0 is pin 2 of the I/O APIC */
     if (m->loader.kind != LOADER_NONE) {
         ok = ok && fwcfg_add_file(f, "genroms/oxbow-loader.bin", image_loader,
                                   (uint32_t)image_loader_size);
@@ -508,7 +575,7 @@ static bool fill_fwcfg(struct oxbow *m, struct err *e)
 
 bool pc_build(struct oxbow *m, struct err *e)
 {
-    if (!build_core(m, e) || !build_clock(m, e) || !build_keyboard(m, e) ||
+    if (!build_apic(m, e) || !build_core(m, e) || !build_clock(m, e) || !build_keyboard(m, e) ||
         !build_serial(m, e) || !build_disks(m, e) || !build_power(m, e) || !build_video(m, e) ||
         !build_network(m, e) || !build_debug(m, e) || !build_rom(m, e) || !fill_fwcfg(m, e)) {
         return false;

@@ -16,6 +16,7 @@ struct cpu_wiring;
 struct pc {
     struct device *pic, *pit, *dma, *rtc, *kbd, *mouse, *speaker, *pci, *isa, *pm;
     struct device *ide[2], *fdc, *vga, *fwcfg;
+    struct device *lapic, *ioapic; /* with a CPU that has a local APIC */
     struct device *uart[4], *nic[4];
     uint8_t serial_irq[2]; /* which UART of a shared line asks */
     bool a20_kbc, a20_port92, nmi_masked;

@@ -266,7 +266,9 @@ int script_main(int argc, char *const argv[])
         return SCRIPT_BAD;
     }
     for (int n = 0; n < argc; n++) {
-        worst = MAX(worst, run_file(argv[n]));
+        enum script_result result = run_file(argv[n]);
+
+        worst = MAX(worst, result);
     }
     return (int)worst;
 }

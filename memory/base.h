@@ -29,6 +29,7 @@
 #define CAT4_(a, b, c, d) a##b##c##d
 #define CAT4(a, b, c, d) CAT4_(a, b, c, d)
 
+/* Arguments without side effects only: one of them is evaluated twice. */
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
