@@ -242,8 +242,8 @@ void audio_volume(struct audio_input in, uint32_t left, uint32_t right)
 void audio_tone(struct audio_input in, const int bass[2], const int treble[2])
 {
     /* 65536 * (10^(dB / 20) - 1) for -14, -12 .. 14 dB */
-    static const int32_t less_one[15] = {-52460, -49074, -44812, -39446, -32690, -24185, -13479, 0,
-                                         16969, 38331, 65225, 99082, 141706, 195367, 262921};
+    static const int32_t less_one[15] = {-52460, -49074, -44812, -39446, -32690, -24186, -13479, 0,
+                                         16969, 38332, 65226, 99083, 141707, 195368, 262922};
     struct audio *a = (struct audio *)in.audio;
     bool same = true;
     unsigned ch;

@@ -502,7 +502,7 @@ static uint32_t read_register(struct lapic *l, unsigned reg)
     case REG_LDR:
         return (uint32_t)l->ldr << 24;
     case REG_DFR:
-        return (uint32_t)l->dfr << 24 | 0xffffff;
+        return (uint32_t)l->dfr << 24 | 0xfffffff;
     case REG_SVR:
         return l->svr;
     case REG_ESR:

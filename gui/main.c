@@ -46,7 +46,8 @@ static bool look_after_ports(void *ctx)
     struct terminal *t = ctx;
     struct err e;
 
-    return ports_flush(&t->vm->ports, &e) && terminal_poll(t, 0);
+    return ports_flush(&t->vm->ports, &e) && nets_turn(&t->vm->nets, true, &e) &&
+           terminal_poll(t, 0);
 }
 
 static bool run_window(struct vm *vm, enum oxbow_stop *stop, struct err *e)

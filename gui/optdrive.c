@@ -179,7 +179,7 @@ bool opt_drive(struct options *o, const char *option, const char *value, const c
 
 /* --- devices, boot order ------------------------------------------------------------------- */
 
-bool opt_device(struct options *o, const char *value, struct err *e)
+bool opt_device(struct options *o, const char *value, const char *dir, struct err *e)
 {
     struct optpair p;
     uint64_t n;
@@ -187,9 +187,15 @@ bool opt_device(struct options *o, const char *value, struct err *e)
     if (!optvalue_next(&value, &p) || (*p.key && strcmp(p.key, "driver") != 0)) {
         return err_set(e, "-device: name the device first, as in -device isa-debug-exit");
     }
+    if (opt_is_nic(p.value)) {
+        char driver[16];
+
+        strcpy(driver, p.value);
+        return opt_nic_device(o, driver, value, dir, e);
+    }
     if (strcmp(p.value, "isa-debug-exit") != 0) {
-        return err_set(e, "-device %s: there is no such device; isa-debug-exit is the one that can "
-                          "be added", p.value);
+        return err_set(e, "-device %s: there is no such device; isa-debug-exit, ne2k_pci and "
+                          "ne2k_isa can be added", p.value);
     }
     while (optvalue_next(&value, &p)) {
         bool base = strcmp(p.key, "iobase") == 0;

@@ -22,6 +22,7 @@ enum opt_kind {
     OPT_FLOPPY, OPT_DISK, OPT_CDROM, OPT_DRIVE,
     OPT_MEMORY, OPT_CPU, OPT_IPS, OPT_STOP_AT, OPT_BOOT, OPT_RTC, OPT_VGA, OPT_DISPLAY, OPT_NAME,
     OPT_SERIAL, OPT_PARALLEL, OPT_DEBUGCON, OPT_DEVICE, OPT_LOG, OPT_READCONFIG,
+    OPT_NIC, OPT_NETDEV, OPT_OBJECT,
 };
 
 struct opt {
@@ -40,7 +41,7 @@ static const struct opt table[] = {
     {"cpu", OPT_CPU, 0, 0, "MODEL", "processor, with +feature,-feature; `help` lists the models"},
     {"vga", OPT_VGA, 0, 0, "std|none", "display adapter"},
     {"device", OPT_DEVICE, 0, 0, "isa-debug-exit[,iobase=P][,iosize=N]",
-     "a port that ends the run with status (value << 1) | 1"},
+     "a port that ends the run with status (value << 1) | 1; also network adapters, see -netdev"},
     {"rtc", OPT_RTC, 0, 0, "base=utc|localtime|DATE",
      "date of the clock (default: now; 2000-01-01 with -hash or -stop-at)"},
     {"ips", OPT_IPS, 0, 0, "N", "instructions per guest second (K, M, G: powers of 1000)"},
@@ -74,6 +75,15 @@ static const struct opt table[] = {
     {"debugcon", OPT_DEBUGCON, 0, 0, "file:F|stdio|null|none",
      "where text written to ports 0xE9 and 0x402 goes"},
     {"postlog", OPT_FILE, AT(postlog), 0, "FILE", "a line for each write to ports 0x80 and 0x190"},
+    {"Network", OPT_GROUP, 0, 0, 0, 0},
+    {"nic", OPT_NIC, 0, 0, "user|socket|dgram|none[,model=ne2k_pci|ne2k_isa][,mac=..]...",
+     "a network adapter and what it is connected to (default: none); also iobase=, irq= (ISA), "
+     "romfile= (PCI), dump=FILE; user: hostfwd=tcp::P-:P, guestfwd=, restrict=on, tftp=DIR, "
+     "bootfile=F; socket: udp=HOST:PORT,localaddr=HOST:PORT or mcast=GROUP:PORT"},
+    {"netdev", OPT_NETDEV, 0, 0, "user|socket|dgram,id=NAME[,...]",
+     "the same without an adapter, for -device ne2k_pci,netdev=NAME"},
+    {"object", OPT_OBJECT, 0, 0, "filter-dump,id=ID,netdev=NAME,file=FILE",
+     "frames of a -netdev to a file that tcpdump reads"},
     {"Run", OPT_GROUP, 0, 0, 0, 0},
     {"no-reboot", OPT_FLAG, AT(no_reboot), 0, 0,
      "a reset ends the run; a triple fault with status 3"},
@@ -259,7 +269,13 @@ static bool apply(struct options *o, const struct opt *opt, const char *value, c
     case OPT_DEBUGCON:
         return opt_target(o, &o->debugcon, "-debugcon", value, dir, e);
     case OPT_DEVICE:
-        return opt_device(o, value, e);
+        return opt_device(o, value, dir, e);
+    case OPT_NIC:
+        return opt_nic(o, value, dir, e);
+    case OPT_NETDEV:
+        return opt_netdev(o, value, dir, e);
+    case OPT_OBJECT:
+        return opt_object(o, value, dir, e);
     case OPT_LOG:
         return set_log(o, value, e);
     case OPT_READCONFIG: {

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 
+#include "gui/optnet.h"
 #include "memory/base.h"
 #include "memory/err.h"
 #include "memory/log.h"
@@ -52,6 +53,9 @@ struct options {
     struct drive_option floppy[2], ide[4];
     struct target serial[4], parallel, debugcon;
     unsigned serials; /* -serial words so far */
+    struct nic_option nic[OXBOW_NICS];
+    struct net_option netdev[NETDEVS];
+    unsigned nics, netdevs;
     bool debug_exit;
     uint16_t debug_exit_port, debug_exit_size;
     enum rtc_base rtc_base;
@@ -77,7 +81,7 @@ bool opt_drive(struct options *o, const char *option, const char *value, const c
 /* slot: 0-1 floppies, 2-5 IDE drives. */
 bool opt_slot(struct options *o, unsigned slot, const char *option, const char *file, bool cd,
               struct err *e);
-bool opt_device(struct options *o, const char *value, struct err *e);
+bool opt_device(struct options *o, const char *value, const char *dir, struct err *e);
 bool opt_boot(struct options *o, const char *value, struct err *e);
 bool opt_rtc(struct options *o, const char *value, struct err *e);
 bool opt_target(struct options *o, struct target *t, const char *option, const char *value,

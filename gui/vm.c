@@ -196,7 +196,18 @@ static bool read_blobs(const struct options *o, struct oxbow_config *cfg, struct
         return err_set(e, "%s: no kernel; neither a Linux bzImage nor a multiboot program",
                        o->kernel);
     }
+    for (unsigned n = 0; n < o->nics; n++) {
+        if (!read_blob(o->nic[n].romfile, &cfg->nic[n].rom, e)) {
+            return false;
+        }
+    }
     return true;
+}
+
+static void free_blob(struct oxbow_blob *b)
+{
+    free((void *)(uintptr_t)b->data);
+    b->data = NULL;
 }
 
 static void free_blobs(struct oxbow_config *cfg)
@@ -204,8 +215,10 @@ static void free_blobs(struct oxbow_config *cfg)
     struct oxbow_blob *blob[] = {&cfg->kernel, &cfg->initrd, &cfg->bios, &cfg->vgabios};
 
     for (unsigned n = 0; n < ARRAY_LEN(blob); n++) {
-        free((void *)(uintptr_t)blob[n]->data);
-        blob[n]->data = NULL;
+        free_blob(blob[n]);
+    }
+    for (unsigned n = 0; n < OXBOW_NICS; n++) {
+        free_blob(&cfg->nic[n].rom);
     }
 }
 
@@ -251,6 +264,7 @@ static void fill_config(struct vm *v, bool fixed_date, struct oxbow_config *cfg)
     cfg->rtc = start_date(o, fixed_date);
     cfg->log = (struct log){.level = o->log_level, .sink = log_line};
     ports_wire(&v->ports, o, cfg);
+    nets_wire(&v->nets, o, cfg);
 }
 
 /* ports_open() asks: would writing to this file spoil something that the run reads? */
@@ -299,7 +313,7 @@ bool vm_open(struct vm *v, const struct options *o, bool fixed_date, struct err 
 
     v->o = *o;
     v->m = NULL;
-    if (!options_check(o, e) || !place_image(&v->o, e)) {
+    if (!options_check(o, e) || !opt_net_check(&v->o, e) || !place_image(&v->o, e)) {
         return false;
     }
     if (v->o.nographic && v->o.serials == 0) {
@@ -315,6 +329,7 @@ bool vm_open(struct vm *v, const struct options *o, bool fixed_date, struct err 
     }
     free_blobs(&cfg);
     ok = ok && (!v->o.loadstate || statefile_load(v->m, v->o.loadstate, e)) &&
+         nets_open(&v->nets, &v->o, v->m, is_input, v, e) &&
          ports_open(&v->ports, is_input, v, e);
     if (!ok) {
         vm_close(v);
@@ -326,6 +341,7 @@ void vm_close(struct vm *v)
 {
     oxbow_free(v->m);
     v->m = NULL;
+    nets_close(&v->nets);
     ports_close(&v->ports);
 }
 

@@ -4,6 +4,7 @@
 #ifndef OXBOW_GUI_VM_H
 #define OXBOW_GUI_VM_H
 
+#include "gui/net.h"
 #include "gui/options.h"
 #include "gui/ports.h"
 
@@ -11,6 +12,7 @@ struct vm {
     struct options o; /* as given, with the image in its drive; strings are the caller's */
     struct oxbow *m;
     struct ports ports;
+    struct nets nets;
 };
 
 /* True when the options name nothing to start from; the demo does then. */

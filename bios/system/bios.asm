@@ -7,6 +7,7 @@
 
 %define BIOS_VERSION "1.0"
 %define BIOS_DATE "11/20/26"
+%define SMBIOS_DATE "11/20/2026"
 
         cpu     386
         bits    16
@@ -35,6 +36,7 @@
 %include "optrom.asm"
 %include "pci.asm"
 %include "pnp.asm"
+%include "tables.asm"
 %include "boot.asm"
 code_end:
 %include "fixed.asm"

@@ -315,7 +315,8 @@ APIC_LINT0      equ 0x350
 APIC_LINT1      equ 0x360
 
         cpu     586
-lapic_init:
+; EAX = signature, EDX = features of the processor, zero without CPUID. Changes EBX, ECX.
+processor_id:
         pushfd                          ; CPUID exists when flag 21 can be changed
         pop     eax
         mov     ecx, eax
@@ -327,18 +328,27 @@ lapic_init:
         push    ecx
         popfd
         xor     eax, ecx
-        test    eax, 0x200000
+        xor     edx, edx
+        and     eax, 0x200000
         jz      .none
         mov     eax, 1
         cpuid
-        test    dh, 2                   ; local APIC
+.none:
+        ret
+
+lapic_init:
+        call    processor_id
+        test    dh, 2                   ; local APIC, enabled
         jz      .none
+        mov     edi, LAPIC_ADDRESS
+        and     ah, 0x0F
+        cmp     ah, 6                   ; the Pentium's cannot be moved
+        jb      .found
         mov     ecx, APIC_BASE_MSR
         rdmsr
-        test    ah, 8                   ; globally enabled
-        jz      .none
         and     eax, 0xFFFFF000
         mov     edi, eax
+.found:
         mov     edx, APIC_SPURIOUS
         mov     eax, 0x1FF
         call    .write

@@ -124,6 +124,8 @@ post_shadowed:
         call    floppy_init
         POSTCODE 0x0E
         call    ata_init
+        POSTCODE 0x12
+        call    tables_init
         POSTCODE 0x0F
         call    rom_others
         POSTCODE 0x10
