@@ -56,6 +56,14 @@ struct oxbow_nic {
     struct oxbow_blob rom; /* PCI only: option ROM up to 256 KB */
 };
 
+/* A Sound Blaster 16 with its FM synthesizer; what is 0 has its default. */
+struct oxbow_sb16 {
+    bool on;
+    uint16_t port;       /* 0x220, 0x240, 0x260 or 0x280 */
+    uint8_t irq;         /* 5, 7, 9 or 10 */
+    uint8_t dma, dma16;  /* 1 or 3; 5, 6 or 7, or the same as dma: no 16-bit channel */
+};
+
 struct oxbow_config {
     unsigned ram_mb;     /* 1 .. 3072 */
     const char *cpu;     /* "pentium4[,+feature,-feature]", NULL: the default model */
@@ -76,8 +84,12 @@ struct oxbow_config {
     void (*post)(void *ctx, uint16_t port, uint32_t value); /* writes to ports 0x80 and 0x190 */
     void *post_ctx;
     struct oxbow_nic nic[OXBOW_NICS];
+    struct oxbow_sb16 sb16;
+    bool adlib;                /* an FM card of its own at 0x388; not with sb16 */
+    uint32_t audio_rate;       /* frames a guest second for oxbow_audio(); 0: no sound is made */
     bool debug_exit;           /* isa-debug-exit at debug_exit_port */
     uint16_t debug_exit_port, debug_exit_size; /* 0: 0x501, 2 */
+    bool boot_menu;            /* our BIOS and SeaBIOS ask for a key that shows their boot menu */
     bool no_vga;
     bool no_reboot;            /* a reset request or triple fault ends the run */
     struct oxbow_rtc rtc;      /* all zero: 2000-01-01 00:00:00 */
@@ -150,6 +162,14 @@ bool oxbow_media(struct oxbow *m, const char *slot, struct block *media, struct 
 const struct surface *oxbow_surface(struct oxbow *m);
 /* Characters on screen (text modes); cols = 0 in graphics modes. */
 void oxbow_text(struct oxbow *m, struct text_screen *t);
+
+/*
+ * Sound: takes up to `max` frames (left and right sample) that were completed since the last call and returns
+ * how many, 0 without audio_rate.  Frame n covers guest time n / audio_rate, so taking them early or late makes
+ * no difference; about a third of a second is kept for a caller that comes too seldom, the newest.  After
+ * oxbow_load the stream goes on at the first frame that starts then.
+ */
+size_t oxbow_audio(struct oxbow *m, int16_t *frames, size_t max);
 
 /* --- state -------------------------------------------------------------------------------------- */
 

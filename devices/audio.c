@@ -6,8 +6,8 @@
  * depend only on levels and instruction counts, not on when they are read (R3).
  * Invariants: frames below `read` are gone, those below `toned` have been through the tone
  * control; every other frame of the ring holds sums of level * length so far.  Frames nobody reads
- * are dropped, oldest first.  Nothing here is machine state: a loaded machine starts with an empty ring, and
- * the chips report their present levels again.
+ * are dropped, oldest first.  Nothing here is machine state: a loaded machine starts with an empty
+ * ring, and the chips report their present levels again.
  */
 #include "devices/audio.h"
 
@@ -64,7 +64,7 @@ static struct frame *frame_at(const struct audio *a, uint64_t n)
     return &a->ring[n % FRAMES];
 }
 
-/* --- tone control -------------------------------------------------------------------------------- */
+/* --- tone control ----------------------------------------------------------------------------- */
 
 static int64_t toned(const struct audio *a, struct tone *t, int64_t x)
 {
@@ -95,7 +95,7 @@ static void tone_until(struct audio *a, uint64_t end)
     a->toned = MAX(a->toned, end);
 }
 
-/* --- the ring ------------------------------------------------------------------------------------ */
+/* --- the ring --------------------------------------------------------------------------------- */
 
 /* Room for a frame: what is too old to be kept beside it goes. */
 static void make_room(struct audio *a, uint64_t last)
@@ -153,7 +153,7 @@ static uint64_t bring_up(struct audio *a)
     return pos;
 }
 
-/* --- inputs -------------------------------------------------------------------------------------- */
+/* --- inputs ----------------------------------------------------------------------------------- */
 
 struct audio_input audio_connect(struct device *d, enum audio_bus bus)
 {
@@ -265,7 +265,7 @@ void audio_tone(struct audio_input in, const int bass[2], const int treble[2])
     }
 }
 
-/* --- output -------------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static int16_t sample_of(const struct frame *f, unsigned ch)
 {
@@ -296,7 +296,7 @@ size_t audio_read(struct device *d, int16_t *frames, size_t max)
     return n;
 }
 
-/* --- life ---------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static bool audio_init(struct device *d, const void *config, struct err *e)
 {

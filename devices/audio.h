@@ -31,8 +31,8 @@ struct audio_input {
 /* A new input; at most 8. */
 struct audio_input audio_connect(struct device *audio, enum audio_bus bus);
 /*
- * Called before frames up to now are handed out and before the volume changes; reports the levels up to now
- * that were not reported yet.  For chips whose levels are computed rather than set.
+ * Called before frames up to now are handed out and before the volume changes; reports the levels
+ * up to now that were not reported yet.  For chips whose levels are computed rather than set.
  */
 void audio_set_render(struct audio_input in, void (*render)(void *ctx, uint64_t now), void *ctx);
 /* False: nobody listens, levels need not be reported. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/audio.h"
 #include "devices/vga.h"
 
 /* 400 million instructions a second: a plausible clock rate, and near what an interpreter reaches. */
@@ -401,6 +402,11 @@ void oxbow_text(struct oxbow *m, struct text_screen *t)
     if (m->pc.vga) {
         vga_text(m->pc.vga, t);
     }
+}
+
+size_t oxbow_audio(struct oxbow *m, int16_t *frames, size_t max)
+{
+    return audio_read(m->pc.audio, frames, max);
 }
 
 size_t oxbow_dump(struct oxbow *m, char *buf, size_t len)

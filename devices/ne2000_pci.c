@@ -10,8 +10,11 @@
 
 #include "devices/ne2000.h"
 #include "devices/pci.h"
+#include "memory/bytes.h"
 
-enum { ROM_MAX = 256 * 1024 };
+enum { ROM_MAX = 256 * 1024, VENDOR_ID = 0x10ec, DEVICE_ID = 0x8029 };
+/* Offsets in an option ROM and in its PCI data structure (6.3.1). */
+enum { ROM_SUM = 6, ROM_PCIR = 0x18, ROM_HEADER = 0x1a, PCIR_VENDOR = 4, PCIR_LEN = 24 };
 
 struct ne2000_pci {
     struct device dev;
@@ -29,6 +32,24 @@ static void set_intx(void *to, unsigned n UNUSED, bool level)
     pci_set_irq(to, level);
 }
 
+/*
+ * One ROM image that serves many adapters leaves the numbers of its PCI data structure zero; firmware
+ * wants to see this adapter's.  An unused byte of the header keeps the sum right.
+ */
+static void name_adapter(uint8_t *rom, size_t size)
+{
+    unsigned at = size >= ROM_HEADER ? get16(rom + ROM_PCIR) : 0;
+
+    if (at == 0 || at + PCIR_LEN > size || memcmp(rom + at, "PCIR\0\0\0\0", 8) != 0) {
+        return;
+    }
+    put16(rom + at + PCIR_VENDOR, VENDOR_ID);
+    put16(rom + at + PCIR_VENDOR + 2, DEVICE_ID);
+    for (unsigned k = 0; k < 4; k++) {
+        rom[ROM_SUM] = (uint8_t)(rom[ROM_SUM] - rom[at + PCIR_VENDOR + k]);
+    }
+}
+
 /* The ROM fills a power of two, as a BAR must. */
 static bool add_rom(struct ne2000_pci *p, const struct ne2000_pci_config *c)
 {
@@ -44,6 +65,7 @@ static bool add_rom(struct ne2000_pci *p, const struct ne2000_pci_config *c)
     }
     memset(p->rom, 0xff, size);
     memcpy(p->rom, c->rom, c->rom_size);
+    name_adapter(p->rom, c->rom_size);
     handle = bus_map_ram(p->dev.env->mem, 0, size, p->rom, BUS_READ, PRIO_PCI);
     if (handle < 0) {
         return false;
@@ -55,7 +77,7 @@ static bool add_rom(struct ne2000_pci *p, const struct ne2000_pci_config *c)
 
 static bool ne2000_pci_init(struct device *d, const void *config, struct err *e)
 {
-    static const struct pci_id id = {0x10ec, 0x8029, 0x020000, 0x00};
+    static const struct pci_id id = {VENDOR_ID, DEVICE_ID, 0x020000, 0x00};
     const struct ne2000_pci_config *c = config;
     struct ne2000_pci *p = ne2000_pci_of(d);
 
@@ -66,8 +88,8 @@ static bool ne2000_pci_init(struct device *d, const void *config, struct err *e)
     pci_function_init(&p->fn, p, c->devfn, &id);
     pci_define(&p->fn, PCI_COMMAND, 2, 0, PCI_CMD_IO | (c->rom ? PCI_CMD_MEM : 0), 0);
     pci_define(&p->fn, PCI_STATUS, 2, 0x0200, 0, 0xf900);
-    pci_define(&p->fn, PCI_SUBVENDOR, 2, 0x10ec, 0, 0);
-    pci_define(&p->fn, PCI_SUBDEVICE, 2, 0x8029, 0, 0);
+    pci_define(&p->fn, PCI_SUBVENDOR, 2, VENDOR_ID, 0, 0);
+    pci_define(&p->fn, PCI_SUBDEVICE, 2, DEVICE_ID, 0, 0);
     pci_set_pin(&p->fn, 1);
     pci_add_bar(&p->fn, 0, PCI_BAR_IO, NE2000_PORTS, ne2000_window(c->nic));
     if (c->rom && !add_rom(p, c)) {

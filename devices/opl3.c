@@ -121,7 +121,7 @@ static const uint16_t power[256] = {
     2064, 2060, 2054, 2048,
 };
 
-/* --- the registers as the sample loop needs them ------------------------------------------------- */
+/* --- the registers as the sample loop needs them ---------------------------------------------- */
 
 static bool is_opl3(const struct opl3 *o)
 {
@@ -252,7 +252,7 @@ static void update_all(struct opl3 *o)
     }
 }
 
-/* --- operators ----------------------------------------------------------------------------------- */
+/* --- operators -------------------------------------------------------------------------------- */
 
 static bool op_is_silent(const struct op *op)
 {
@@ -392,7 +392,7 @@ static int op_output(const struct op *op, unsigned phase, unsigned tremolo)
     return p.negative ? -v : v;
 }
 
-/* --- a sample ------------------------------------------------------------------------------------ */
+/* --- a sample --------------------------------------------------------------------------------- */
 
 static struct lfo lfo_at(const struct opl3 *o, uint64_t n)
 {
@@ -478,7 +478,8 @@ static void run_two(struct sample *s, unsigned ch, int gain)
 /* Four operators in a row, or 1+(2 3 4), (1 2)+(3 4), 1+(2 3)+4. */
 static void run_four(struct sample *s, unsigned ch)
 {
-    uint8_t c1 = s->o->reg[channel_offset(ch) + 0xc0], c2 = s->o->reg[channel_offset(ch + 3) + 0xc0];
+    const uint8_t *reg = s->o->reg + channel_offset(ch) + 0xc0;
+    uint8_t c1 = reg[0], c2 = reg[3];
     unsigned fnum = channel_fnum(s->o, ch), n = first_op(ch), k = first_op(ch + 3);
     bool one = c1 & 1, two = c2 & 1;
     int a = op_run_feedback(s, n, fnum, c1 >> 1 & 7);
@@ -496,8 +497,8 @@ static void run_four(struct sample *s, unsigned ch)
 }
 
 /*
- * Hi-hat, snare drum, tom-tom and cymbal.  All but the tom take their phase from bits of the hi-hat's and the
- * cymbal's phase generators and from a noise generator.
+ * Hi-hat, snare drum, tom-tom and cymbal.  All but the tom take their phase from bits of the
+ * hi-hat's and the cymbal's phase generators and from a noise generator.
  */
 static void run_drums(struct sample *s)
 {
@@ -579,7 +580,7 @@ static void sample(struct opl3 *o)
     output(o, s.left, s.right);
 }
 
-/* --- timers -------------------------------------------------------------------------------------- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 static bool csm_on(const struct opl3 *o)
 {
@@ -613,7 +614,7 @@ static void timer_start(struct opl3 *o, unsigned n, bool on)
     }
 }
 
-/* --- time ---------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 /* Composite sine mode: an overflow of timer 1 strikes every key for one sample. */
 static void csm_strike(struct opl3 *o)
@@ -679,7 +680,7 @@ static void opl3_run(void *arg, uint64_t now)
     keep_running(o);
 }
 
-/* --- registers ----------------------------------------------------------------------------------- */
+/* --- registers -------------------------------------------------------------------------------- */
 
 static void update_channel(struct opl3 *o, unsigned ch)
 {
@@ -793,7 +794,7 @@ static void opl3_write(void *dev, uint64_t off, unsigned size UNUSED, uint64_t v
 
 static const struct io_ops opl3_ops = {opl3_read, opl3_write, 1, 1, "opl3"};
 
-/* --- life ---------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static bool opl3_init(struct device *d, const void *config, struct err *e)
 {
@@ -840,7 +841,7 @@ static void opl3_reset(struct device *d, enum reset_kind kind UNUSED)
     find_sounding(o);
 }
 
-/* --- snapshot ------------------------------------------------------------------------------------ */
+/* --- snapshot --------------------------------------------------------------------------------- */
 
 static const struct snap_field opl3_state[] = {
     SNAP_ARRAY(struct opl3, reg, SNAP_U8),

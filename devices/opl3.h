@@ -10,7 +10,7 @@
 #include "devices/audio.h"
 #include "devices/device.h"
 
-/* An address and a data port for each register array: four ports, or two for the first array only. */
+/* An address and a data port for each register array: four ports; two: the first array only. */
 struct opl3_window {
     uint16_t port; /* 0: unused */
     uint16_t len;  /* 2 or 4 */

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "bios/images.h"
+#include "devices/audio.h"
+#include "devices/ct1745.h"
 #include "devices/debugport.h"
 #include "devices/fdc82077.h"
 #include "devices/fwcfg.h"
@@ -25,6 +27,7 @@
 #include "devices/mc146818.h"
 #include "devices/ne2000.h"
 #include "devices/ne2000_pci.h"
+#include "devices/opl3.h"
 #include "devices/parallel.h"
 #include "devices/pci.h"
 #include "devices/piix3.h"
@@ -32,6 +35,7 @@
 #include "devices/port92.h"
 #include "devices/ps2kbd.h"
 #include "devices/ps2mouse.h"
+#include "devices/sb16.h"
 #include "devices/speaker.h"
 #include "devices/uart16550.h"
 #include "devices/vga.h"
@@ -232,6 +236,15 @@ static void shutdown_port(void *ctx, uint32_t value UNUSED)
     machine_stop(ctx, OXBOW_POWEROFF, 0);
 }
 
+#define SPEAKER_LEVEL 8192 /* a quarter of full scale */
+
+static void speaker_level(void *ctx, uint64_t icount, bool level)
+{
+    struct oxbow *m = ctx;
+    struct audio_input in = {m->pc.audio, m->pc.speaker_input};
+    audio_level(in, icount, level ? SPEAKER_LEVEL : 0, level ? SPEAKER_LEVEL : 0);
+}
+
 static void debug_exit(void *ctx, uint32_t value)
 {
     machine_stop(ctx, OXBOW_DEBUG_EXIT, value);
@@ -243,6 +256,17 @@ static struct device *add(struct oxbow *m, const struct device_class *cls, const
                           const void *config, struct err *e)
 {
     return device_new(&m->env, cls, id, config, e);
+}
+
+/* First of all devices: the others report levels to it, also when a state is loaded. */
+static bool build_audio(struct oxbow *m, struct err *e)
+{
+    m->pc.audio = add(m, &audio_class, "audio", &(struct audio_config){m->cfg.audio_rate}, e);
+    if (!m->pc.audio) {
+        return false;
+    }
+    m->pc.speaker_input = audio_connect(m->pc.audio, AUDIO_BOARD).n;
+    return true;
 }
 
 #define APIC_BUS_HZ 100000000u /* front side bus of a Pentium III */
@@ -289,7 +313,8 @@ static bool build_core(struct oxbow *m, struct err *e)
     pc->speaker = pc->pit ? add(m, &speaker_class, "speaker",
                                 &(struct speaker_config){.port = 0x61,
                                                          .gate2 = {i8254_gate_line, pc->pit, 2},
-                                                         .nmi = {set_nmi, m, 0}}, e)
+                                                         .nmi = {set_nmi, m, 0},
+                                                         .sink = {speaker_level, m}}, e)
                           : NULL;
     if (!pc->speaker) {
         return false;
@@ -466,6 +491,78 @@ static bool build_network(struct oxbow *m, struct err *e)
     return true;
 }
 
+#define FM_PORT 0x388
+#define MPU_PORT 0x330
+
+/* Takes the card's defaults for what is 0, and says what can't be. */
+static bool sb16_settings(struct oxbow_sb16 *c, struct err *e)
+{
+    c->port = c->port ? c->port : 0x220;
+    c->irq = c->irq ? c->irq : 5;
+    c->dma = c->dma ? c->dma : 1;
+    c->dma16 = c->dma16 ? c->dma16 : 5;
+    if (c->port != 0x220 && c->port != 0x240 && c->port != 0x260 && c->port != 0x280) {
+        return err_set(e, "-device sb16,iobase=0x%x: the card can be at 0x220, 0x240, 0x260 and "
+                          "0x280", c->port);
+    }
+    if (!ct1745_irq_select(c->irq)) {
+        return err_set(e, "-device sb16,irq=%u: the card has interrupts 5, 7, 9 and 10", c->irq);
+    }
+    if (!ct1745_dma_select(c->dma, c->dma16)) {
+        return err_set(e, "-device sb16,dma=%u,dma16=%u: the card has DMA channels 1 and 3, and for "
+                          "16 bits 5, 6 and 7", c->dma, c->dma16);
+    }
+    return true;
+}
+
+static bool build_sb16(struct oxbow *m, struct err *e)
+{
+    static const uint8_t channel[] = {0, 1, 3, 5, 6, 7};
+    struct pc *pc = &m->pc;
+    struct oxbow_sb16 *cfg = &m->cfg.sb16;
+    if (!sb16_settings(cfg, e)) {
+        return false;
+    }
+    struct audio_input fm = audio_connect(pc->audio, AUDIO_CARD);
+    struct opl3_config opl = {.out = fm, .window = {{FM_PORT, 4}, {cfg->port, 4},
+                                                    {(uint16_t)(cfg->port + 8), 2}}};
+    struct sb16_config c = {
+        .port = cfg->port, .mpu_port = MPU_PORT, .fm = fm,
+        .irq_select = ct1745_irq_select(cfg->irq),
+        .dma_select = ct1745_dma_select(cfg->dma, cfg->dma16),
+        .voice = {audio_connect(pc->audio, AUDIO_CARD), audio_connect(pc->audio, AUDIO_CARD)}};
+    for (unsigned n = 0; n < 16; n++) {
+        c.irq[n] = isa_irq(m, n);
+    }
+    for (unsigned n = 0; n < ARRAY_LEN(channel); n++) {
+        c.dma[channel[n]] = i8237_channel(pc->dma, channel[n]);
+    }
+    /* The synthesizer first: the card sets its volume. */
+    pc->sb16 = add(m, &opl3_class, "opl3", &opl, e) ? add(m, &sb16_class, "sb16", &c, e) : NULL;
+    if (!pc->sb16) {
+        return false;
+    }
+    for (unsigned n = 0; n < ARRAY_LEN(channel); n++) {
+        struct dma_peripheral p = sb16_dma(pc->sb16, channel[n]);
+        i8237_connect(pc->dma, channel[n], &p);
+    }
+    return true;
+}
+
+static bool build_sound(struct oxbow *m, struct err *e)
+{
+    if (m->cfg.sb16.on && m->cfg.adlib) {
+        return err_set(e, "-device adlib: the sb16 has an FM synthesizer at the same ports; use "
+                          "one of the two");
+    }
+    if (m->cfg.adlib) {
+        struct opl3_config c = {.ym3812 = true, .window = {{FM_PORT, 2}},
+                                .out = audio_connect(m->pc.audio, AUDIO_CARD)};
+        return add(m, &opl3_class, "adlib", &c, e) != NULL;
+    }
+    return !m->cfg.sb16.on || build_sb16(m, e);
+}
+
 static bool build_debug(struct oxbow *m, struct err *e)
 {
     const struct oxbow_config *cfg = &m->cfg;
@@ -564,7 +661,7 @@ static bool fill_fwcfg(struct oxbow *m, struct err *e)
     bool ok = fwcfg_add_u64(f, FWCFG_RAM_SIZE, m->ram_size) &&
               fwcfg_add_u16(f, FWCFG_NB_CPUS, 1) && fwcfg_add_u16(f, FWCFG_MAX_CPUS, 1) &&
               fwcfg_add_u16(f, FWCFG_NOGRAPHIC, m->cfg.no_vga) &&
-              fwcfg_add_u16(f, FWCFG_BOOT_MENU, 0) &&
+              fwcfg_add_u16(f, FWCFG_BOOT_MENU, m->cfg.boot_menu) &&
               fwcfg_add_u32(f, FWCFG_IRQ0_OVERRIDE, 1); /* IRQ 0 is pin 2 of the I/O APIC */
     if (m->loader.kind != LOADER_NONE) {
         ok = ok && fwcfg_add_file(f, "genroms/oxbow-loader.bin", image_loader,
@@ -575,9 +672,10 @@ static bool fill_fwcfg(struct oxbow *m, struct err *e)
 
 bool pc_build(struct oxbow *m, struct err *e)
 {
-    if (!build_apic(m, e) || !build_core(m, e) || !build_clock(m, e) || !build_keyboard(m, e) ||
-        !build_serial(m, e) || !build_disks(m, e) || !build_power(m, e) || !build_video(m, e) ||
-        !build_network(m, e) || !build_debug(m, e) || !build_rom(m, e) || !fill_fwcfg(m, e)) {
+    if (!build_audio(m, e) || !build_apic(m, e) || !build_core(m, e) || !build_clock(m, e) ||
+        !build_keyboard(m, e) || !build_serial(m, e) || !build_disks(m, e) || !build_power(m, e) ||
+        !build_video(m, e) || !build_network(m, e) || !build_sound(m, e) || !build_debug(m, e) ||
+        !build_rom(m, e) || !fill_fwcfg(m, e)) {
         return false;
     }
     if (!loader_map(&m->loader, m->io)) {

@@ -18,6 +18,8 @@ struct pc {
     struct device *ide[2], *fdc, *vga, *fwcfg;
     struct device *lapic, *ioapic; /* with a CPU that has a local APIC */
     struct device *uart[4], *nic[4];
+    struct device *audio, *sb16;
+    unsigned speaker_input; /* of the mixer */
     uint8_t serial_irq[2]; /* which UART of a shared line asks */
     bool a20_kbc, a20_port92, nmi_masked;
     bool ignne; /* IGNNE#: written to port F0h since the last coprocessor error was cleared */

@@ -136,6 +136,9 @@ static bool speaker_post_load(struct device *d, unsigned version UNUSED, struct 
     struct speaker *s = (struct speaker *)d;
 
     s->control &= (uint8_t)~(P61_REFRESH | P61_OUT2);
+    if (s->sink.level) {
+        s->sink.level(s->sink.ctx, sched_now(d->env->sched), s->level);
+    }
     return true;
 }
 

@@ -1,6 +1,6 @@
 /*
- * User-mode network by libslirp: 10.0.2.0/24 with the guest at 10.0.2.15, gateway 10.0.2.2, name
- * server 10.0.2.3, TFTP, ports forwarded from and to the host.
+ * User-mode network by libslirp: 10.0.2.0/24 and fec0::/64 with the guest at 10.0.2.15, gateway
+ * 10.0.2.2, name server 10.0.2.3, TFTP, ports forwarded from and to the host.
  *
  * Its clock is guest time.  What it answers itself (ARP, DHCP, pings of the gateway, TFTP) depends on
  * the guest alone, so such runs repeat exactly; connections to the world outside do not.
@@ -16,6 +16,7 @@
 #include "gui/optvalue.h"
 
 #define NEVER INT64_MAX
+#define ADVERTISE_MS 400000
 
 struct user_timer {
     struct user_timer *next;
@@ -77,12 +78,16 @@ static void timer_free(void *timer, void *opaque)
     }
 }
 
-static void timer_mod(void *timer, int64_t due_ms, void *opaque UNUSED)
+/*
+ * The one timer there is says when the next router advertisement goes out, at random times 200 to
+ * 600 seconds apart.  Fixed ones serve as well, and a run repeats.
+ */
+static void timer_mod(void *timer, int64_t due_ms UNUSED, void *opaque)
 {
     struct user_timer *t = timer;
 
     if (t) {
-        t->due_ms = due_ms;
+        t->due_ms = clock_ns(opaque) / 1000000 + ADVERTISE_MS;
     }
 }
 
@@ -261,7 +266,9 @@ struct netback *net_user_open(struct netport *p, const struct net_option *o, str
         .tftp_path = o->tftp, .bootfile = o->bootfile,
         .vnetwork = {htonl(0x0a000200)}, .vnetmask = {htonl(0xffffff00)},
         .vhost = {htonl(0x0a000202)}, .vnameserver = {htonl(0x0a000203)},
-        .vdhcp_start = {htonl(0x0a00020f)},
+        .vdhcp_start = {htonl(0x0a00020f)}, .in6_enabled = !o->no_ipv6,
+        .vprefix_addr6 = {{{0xfe, 0xc0}}}, .vprefix_len = 64,
+        .vhost6 = {{{0xfe, 0xc0, [15] = 2}}}, .vnameserver6 = {{{0xfe, 0xc0, [15] = 3}}},
     };
     bool ok;
 

@@ -234,12 +234,13 @@ bool opt_boot(struct options *o, const char *value, struct err *e)
             if (!boot_order(o, p.value, e)) {
                 return false;
             }
-        } else if ((strcmp(p.key, "menu") == 0 || strcmp(p.key, "strict") == 0) &&
-                   optvalue_switch(p.value, &on) && !on) {
+        } else if (strcmp(p.key, "menu") == 0 && optvalue_switch(p.value, &on)) {
+            o->boot_menu = on;
+        } else if (strcmp(p.key, "strict") == 0 && optvalue_switch(p.value, &on) && !on) {
             continue; /* that is how it is */
         } else {
-            return err_set(e, "-boot %s=: this setting is not there; use -boot order=LETTERS",
-                           p.key);
+            return err_set(e, "-boot %s=: this setting is not there; use -boot order=LETTERS or "
+                              "menu=on|off", p.key);
         }
     }
     return true;

@@ -58,7 +58,7 @@ static const struct opt table[] = {
      "any drive; also format=raw, snapshot=on, readonly=on"},
     {"snapshot", OPT_FLAG, AT(snapshot), 0, 0, "keep what the guest writes in memory only"},
     {"Boot", OPT_GROUP, 0, 0, 0, 0},
-    {"boot", OPT_BOOT, 0, 0, "[order=]LETTERS", "a floppy, c disk, d CD, n network (default cad)"},
+    {"boot", OPT_BOOT, 0, 0, "[order=]LETTERS[,menu=on]", "a floppy, c disk, d CD, n network (default cad)"},
     {"kernel", OPT_FILE, AT(kernel), 0, "FILE", "start a Linux bzImage or a multiboot ELF file"},
     {"initrd", OPT_FILE, AT(initrd), 0, "FILE", "initial RAM disk of the kernel"},
     {"append", OPT_TEXT, AT(append), 0, "TEXT", "command line of the kernel"},

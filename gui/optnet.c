@@ -176,6 +176,12 @@ static enum word user_word(struct options *o, struct net_option *n, const struct
         return judged(optvalue_switch(p->value, &n->restricted) ||
                       err_set(e, "%s restrict=%s: use on or off", n->option, p->value));
     }
+    if (strcmp(p->key, "ipv6") == 0) {
+        bool on = true, ok = optvalue_switch(p->value, &on);
+
+        n->no_ipv6 = !on;
+        return judged(ok || err_set(e, "%s ipv6=%s: use on or off", n->option, p->value));
+    }
     if (strcmp(p->key, "tftp") == 0) {
         return file(o, &n->tftp, dir, p->value, e);
     }
@@ -253,7 +259,7 @@ static enum word net_word(struct options *o, struct net_option *n, const struct 
 
 static bool unknown(const struct net_option *n, const struct optpair *p, struct err *e)
 {
-    const char *known = n->kind == NET_USER ? "hostfwd, guestfwd, restrict, tftp, bootfile, hostname"
+    const char *known = n->kind == NET_USER ? "hostfwd, guestfwd, restrict, ipv6, tftp, bootfile, hostname"
                                             : "udp, mcast, localaddr, local.*, remote.*";
 
     return *p->key ? err_set(e, "%s %s=: this setting is not there; use %s and dump", n->option,

@@ -20,7 +20,7 @@ struct net_option {
     enum net_kind kind;
     const char *hostfwd[NET_FORWARDS], *guestfwd[NET_FORWARDS];
     unsigned hostfwds, guestfwds;
-    bool restricted;
+    bool restricted, no_ipv6;
     const char *hostname, *tftp, *bootfile;
     const char *local, *remote; /* HOST:PORT; of NET_UNIX paths */
     const char *dump;           /* file for frames; NULL: none */

@@ -84,6 +84,9 @@ struct diff_test {
     unsigned ulp;                /* x87: units in the last place */
 };
 
+/* Memory outside of fill[] back to zero. */
+void diff_clear_window(uint8_t *window);
+
 /* --- host (diff_host.c) ---------------------------------------------------------------------- */
 
 struct diff_host;
@@ -135,6 +138,8 @@ void gen_free(struct diff_gen *g);
 /* Makes test number n of a class; leaves it loaded in the core and executed up to its end. */
 void gen_test(struct diff_gen *g, struct diff_core *c, unsigned class, uint64_t number,
               struct diff_test *t);
+/* Has the instruction one right result, the flags that it reads being what they are? */
+bool diff_comparable(const struct diff_taint *t, const struct decoded *d, const uint8_t *code);
 /* NOP and far jump behind the instructions. */
 void diff_finish(struct diff_test *t);
 /* Executes instruction k of the test on the core, finds what is undefined after it. */

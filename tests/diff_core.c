@@ -168,6 +168,17 @@ uint32_t diff_end(const struct diff_test *t)
     return t->code_la - t->cs_base + t->at[t->n + 1];
 }
 
+void diff_clear_window(uint8_t *window)
+{
+    static const uint8_t zero[WIN_SIZE];
+    enum { BEHIND = FILL_AT + FILL_SIZE };
+
+    if (memcmp(window, zero, FILL_AT) != 0 ||
+        memcmp(window + BEHIND, zero, WIN_SIZE - BEHIND) != 0) {
+        memset(window, 0, WIN_SIZE);
+    }
+}
+
 /* --- before ---------------------------------------------------------------------------------- */
 
 void core_set_code(struct diff_core *k, const struct diff_test *t)
@@ -223,6 +234,7 @@ void core_load(struct diff_core *k, const struct diff_test *t)
 
     clear_code(k);
     core_set_code(k, t);
+    diff_clear_window(k->ram + WIN);
     memcpy(k->ram + WIN + FILL_AT, t->fill, FILL_SIZE);
     for (unsigned seg = 0; seg < SEG_COUNT; seg++) {
         load_segment(k, seg, t->before.sel[seg]);

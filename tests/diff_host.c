@@ -354,6 +354,7 @@ void host_run(struct diff_host *h, const struct diff_test *t, struct diff_result
     h->code_used[0] = at;
     h->code_used[1] = len;
     for (unsigned tries = 0; tries < 3; tries++) {
+        diff_clear_window(host_window(h));
         memcpy(host_window(h) + FILL_AT, t->fill, FILL_SIZE);
         n->s = t->before;
         n->trap = n->err = n->cr2 = n->interrupted = 0;

@@ -979,7 +979,7 @@ START_TEST(pci_shell)
 {
     struct rig r;
     struct pin irq = {0};
-    static const uint8_t rom[3000] = {0x55, 0xaa, 6};
+    static const uint8_t rom[3000] = {0x55, 0xaa, 6, [0x18] = 0x40, [0x40] = 'P', 'C', 'I', 'R'};
     rig_init(&r);
     struct device *pci = rig_add(&r, &pci_class, "pci", NULL);
     struct ne2000_config cfg = {.rtl8029 = true};
@@ -1003,6 +1003,9 @@ START_TEST(pci_shell)
     ck_assert_uint_eq(in8(&r, 0xc100), 0x21);
     ck_assert_uint_eq(bus_read(r.env.mem, 0xfe000000, 2), 0xaa55);
     ck_assert_uint_eq(bus_read(r.env.mem, 0xfe000fff, 1), 0xff);
+    /* The open numbers are filled in, and the sum stays. */
+    ck_assert_uint_eq(bus_read(r.env.mem, 0xfe000044, 4), 0x802910ec);
+    ck_assert_uint_eq(bus_read(r.env.mem, 0xfe000006, 1), (uint8_t) - (0x80 + 0x29 + 0x10 + 0xec));
     /* A remote DMA of nothing raises RDC. */
     out8(&r, 0xc10f, 0x40);
     out8(&r, 0xc100, 0x0a);

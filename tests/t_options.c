@@ -169,7 +169,8 @@ START_TEST(boot_and_date)
     ck_assert_str_eq(o.boot, "c");
     ck_assert_int_eq(o.rtc_base, RTC_LOCALTIME);
     bad("-boot once=d", "once");
-    bad("-boot menu=on", "menu");
+    good("-boot c,menu=on");
+    bad("-boot menu=often", "menu");
     bad("-boot e", "-boot e");
     bad("-boot acdn", "-boot acdn");
     bad("-rtc base=2023-02-29", "2023-02-29");

@@ -38,5 +38,6 @@
 %include "pnp.asm"
 %include "tables.asm"
 %include "boot.asm"
+%include "bootmenu.asm"
 code_end:
 %include "fixed.asm"

@@ -44,6 +44,12 @@ boot_next:
         inc     byte [fs:ebda.boot_step]
         cmp     bl, 0
         jne     .ordered
+        mov     al, [fs:ebda.menu_kind]
+        mov     cl, [fs:ebda.menu_index]
+        cmp     al, BOOT_NETWORK
+        je      boot_entry_vector
+        test    al, al
+        jnz     .kind
         mov     al, [fs:ebda.bev_first]
         cmp     al, 0xFF
         je      boot_next
@@ -53,6 +59,7 @@ boot_next:
         cmp     bl, 3
         ja      boot_failed
         call    boot_order              ; AL = kind
+.kind:
         movzx   di, al
         cmp     di, BOOT_NETWORK
         ja      boot_next

@@ -368,4 +368,59 @@ lapic_init:
         pop     edi
 .none:
         ret
+
+; ---------------------------------------------------------------- memory types
+; Memory is write-back, the video window and everything from E0000000h on uncached, ROMs and their
+; shadows write-protected (MTRR, P6 family and later).
+MTRR_DEFAULT    equ 0x2FF
+MTRR_ON         equ 0xC06               ; enabled, fixed ranges too, the rest is write-back
+MTRR_BASE0      equ 0x200
+MTRR_MASK0      equ 0x201
+
+mtrr_init:
+        call    processor_id
+        test    dh, 0x10
+        jz      .none
+        mov     si, .fixed
+.next:
+        cs lodsw
+        test    ax, ax
+        jz      .variable
+        movzx   ecx, ax
+        cs lodsd
+        mov     edx, eax
+        wrmsr
+        jmp     .next
+.variable:
+        mov     ecx, MTRR_BASE0
+        mov     eax, 0xE0000000
+        xor     edx, edx
+        wrmsr
+        inc     cx
+        mov     eax, 0xE0000800
+        mov     edx, 0x0F               ; of 36 address bits
+        wrmsr
+        mov     ecx, MTRR_DEFAULT
+        mov     eax, MTRR_ON
+        xor     edx, edx
+        wrmsr
+.none:
+        ret
+%macro MTRR_FIXED 2
+        dw      %1
+        dd      %2
+%endmacro
+.fixed:
+        MTRR_FIXED 0x250, 0x06060606    ; 00000h-7FFFFh
+        MTRR_FIXED 0x258, 0x06060606    ; 80000h-9FFFFh
+        MTRR_FIXED 0x259, 0x00000000    ; A0000h-BFFFFh
+        MTRR_FIXED 0x268, 0x05050505    ; C0000h and up, 32 KB each
+        MTRR_FIXED 0x269, 0x05050505
+        MTRR_FIXED 0x26A, 0x05050505
+        MTRR_FIXED 0x26B, 0x05050505
+        MTRR_FIXED 0x26C, 0x05050505
+        MTRR_FIXED 0x26D, 0x05050505
+        MTRR_FIXED 0x26E, 0x05050505
+        MTRR_FIXED 0x26F, 0x05050505
+        dw      0
         cpu     386

@@ -98,6 +98,7 @@ post_shadowed:
         call    dma_init
         call    rtc_init
         call    lapic_init
+        call    mtrr_init
         POSTCODE 0x05
         call    bda_init
         call    ivt_init
@@ -133,6 +134,7 @@ post_shadowed:
         POSTCODE 0x11
         call    fpu_init
         PRINT   msg_newline
+        call    boot_menu
         POSTCODE 0x20
 .boot:
         int     0x19                    ; comes back only from a foreign handler

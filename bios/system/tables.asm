@@ -217,7 +217,7 @@ fadt:
         dd      0x465                   ; WBINVD works, C1, no sleep button, no RTC wake, reset register
         GAS     1, 8, 0xCF9
         db      6, 0, 0, 0
-        dq      FACS_ADDRESS
+        dq      0                       ; the FACS is below 4 GB
         dq      PHYS(dsdt)
         GAS     1, 32, PM_BASE
         GAS     0, 0, 0

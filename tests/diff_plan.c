@@ -1,0 +1,298 @@
+/*
+ * What a test may contain: steps it on the core and finds what cannot be compared.
+ *
+ * Undefined flags are tracked from instruction to instruction; an instruction that would read one is
+ * not put into a test, so undefined values never reach a register.  Instructions whose result is
+ * documented to differ between CPUs (CPUID), that would leave the sandbox (system calls, far jumps to
+ * 64-bit code), or that the host knows in a newer meaning (F3 BSF is TZCNT there), are dropped.
+ */
+#include "tests/diff.h"
+
+#include <string.h>
+
+#include "cpu/state.h"
+
+enum { CPUNODE_INDEX = 15 }; /* GDT entry whose limit is the number of the host CPU */
+
+/* --- instructions that cannot be compared ------------------------------------------------------ */
+
+/* System calls, and what answers for the host rather than for the architecture. */
+static bool never(const struct decoded *d)
+{
+    switch (d->op) {
+    case OP_CPUID:
+    case OP_RDTSC:
+    case OP_SYSENTER:
+    case OP_SYSCALL:
+    case OP_SGDT: /* the kernel answers for these with UMIP */
+    case OP_SIDT:
+    case OP_SLDT:
+    case OP_SMSW:
+    case OP_STR:
+        return true;
+    case OP_INT:
+        return d->imm == 0x80;
+    default:
+        return false;
+    }
+}
+
+/* Encodings with a newer meaning on the host: TZCNT, LZCNT, POPCNT, RDPID, RSTORSSP and the like. */
+static bool newer(const struct decoded *d, const uint8_t *code)
+{
+    const uint8_t *opcode = code + d->nprefix;
+    bool rep = false, any = false;
+
+    for (unsigned k = 0; k < d->nprefix; k++) {
+        rep = rep || code[k] == 0xf2 || code[k] == 0xf3;
+        any = any || rep || code[k] == 0x66;
+    }
+    if (opcode[0] != 0x0f) {
+        return false;
+    }
+    switch (opcode[1]) {
+    case 0xbc:
+    case 0xbd:
+        return rep;
+    case 0x01:
+    case 0x09:
+    case 0x1e:
+    case 0xae:
+    case 0xc7:
+        return any;
+    default:
+        return false;
+    }
+}
+
+static uint32_t effective_address(const struct diff_core *c, const struct decoded *d)
+{
+    uint32_t base = d->base < 8 ? core_reg(c, d->base) : 0;
+    uint32_t index = d->index < 8 ? core_reg(c, d->index) : 0;
+    uint32_t ea = base + (index << d->scale) + (uint32_t)d->disp;
+
+    return d->asize == 2 ? ea & 0xffff : ea;
+}
+
+static uint32_t linear_address(const struct diff_core *c, const struct decoded *d)
+{
+    return core_segment_base(c, d->seg) + effective_address(c, d);
+}
+
+/* Selectors that mean something else on the host from one moment to the next. */
+static bool reads_selector(const struct decoded *d)
+{
+    return d->op == OP_LAR || d->op == OP_LSL || d->op == OP_VERR || d->op == OP_VERW;
+}
+
+static bool host_only_selector(struct diff_core *c, const struct decoded *d)
+{
+    const struct operand *o = &d->o[d->noperands - 1];
+    uint32_t sel = 0;
+
+    if (!reads_selector(d)) {
+        return false;
+    }
+    if (o->kind == OK_REG) {
+        sel = core_reg(c, o->reg);
+    } else {
+        uint32_t at = linear_address(c, d) - WIN_LA;
+        sel = at < WIN_SIZE - 1 ? get16(core_window(c) + at) : 0;
+    }
+    return (sel & 0xfff8) == CPUNODE_INDEX << 3;
+}
+
+/* --- undefined flags --------------------------------------------------------------------------- */
+
+static unsigned shift_count(const struct diff_core *c, const struct decoded *d)
+{
+    const struct operand *o = &d->o[d->noperands - 1];
+
+    return (o->kind == OK_IMM ? (unsigned)d->imm : core_reg(c, REG_ECX)) & 31;
+}
+
+/* Flags after an instruction with a count; false when its result is undefined too. */
+static bool count_flags(const struct diff_core *c, const struct decoded *d, uint16_t *flags)
+{
+    const struct oprow *row = decode_row(d->row);
+    unsigned n = shift_count(c, d), bits = d->osize * 8;
+    bool twice = d->op == OP_SHLD || d->op == OP_SHRD;
+
+    if (n == 0) {
+        return true;
+    }
+    *flags = (uint16_t)((*flags & ~row->fl_write) | row->fl_undef);
+    if (n > 1) {
+        *flags |= FLAG_OF;
+    }
+    if ((d->op == OP_SHL || d->op == OP_SHR) && n >= bits) {
+        *flags |= FLAG_CF;
+    }
+    return !twice || n <= bits;
+}
+
+static bool next_taint(const struct diff_core *c, const struct decoded *d, struct diff_taint *t)
+{
+    if (d->attr & AT_COUNT) {
+        return count_flags(c, d, &t->flags);
+    }
+    if (d->op == OP_BSWAP && d->osize == 2) {
+        return false;
+    }
+    t->flags = (uint16_t)((t->flags & ~d->fl_write) | d->fl_undef);
+    return true;
+}
+
+static bool stores_status(unsigned op)
+{
+    return op == OP_FNSTSW_M16 || op == OP_FNSTSW_AX || op == OP_FNSTENV || op == OP_FNSAVE ||
+           op == OP_FXSAVE;
+}
+
+/* --- approximations ---------------------------------------------------------------------------- */
+
+static bool is_approximate(unsigned op)
+{
+    switch (op) {
+    case OP_RCPPS:
+    case OP_RCPSS:
+    case OP_RSQRTPS:
+    case OP_RSQRTSS:
+    case OP_F2XM1:
+    case OP_FYL2X:
+    case OP_FPTAN:
+    case OP_FPATAN:
+    case OP_FYL2XP1:
+    case OP_FSINCOS:
+    case OP_FSIN:
+    case OP_FCOS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* --- memory that is not compared --------------------------------------------------------------- */
+
+static void hole(struct diff_test *t, uint32_t at, unsigned len)
+{
+    t->hole[t->nholes].at = at;
+    t->hole[t->nholes++].len = len;
+}
+
+/* The host stores no x87 pointers without a pending exception. */
+static void find_holes(const struct diff_core *c, struct diff_test *t, const struct decoded *d)
+{
+    uint32_t at = d->has_mem ? linear_address(c, d) : 0;
+
+    if (d->op == OP_FNSTENV || d->op == OP_FNSAVE) {
+        hole(t, at + (d->osize == 2 ? 6 : 12), d->osize == 2 ? 8 : 14);
+    } else if (d->op == OP_FXSAVE) {
+        hole(t, at + 6, 18);
+        hole(t, at + 28, 4);
+        hole(t, at + FX_END, 512 - FX_END);
+    }
+}
+
+/* --- one step ------------------------------------------------------------------------------------ */
+
+static bool forbidden(uint32_t la)
+{
+    return la >= EXIT_LA - 0x1000 && la < EXIT_LA + EXIT_SIZE + 0x1000;
+}
+
+/* After an instruction that ended in CPL 3: goes on behind it, or somewhere else. */
+static enum plan landed(struct diff_core *c, struct diff_test *t, unsigned k, uint32_t eip,
+                        unsigned cs)
+{
+    uint32_t start = t->code_la - t->cs_base, next = start + t->at[k] + t->d[k].len;
+    struct diff_result r;
+
+    core_result(c, &r);
+    for (unsigned seg = 0; seg < 6; seg++) {
+        if ((r.s.sel[seg] & ~3u) == CPUNODE_INDEX << 3) {
+            return PLAN_DROP;
+        }
+    }
+    if ((cs & ~3u) == (SEL_USER64 & ~3u)) {
+        return PLAN_DROP;
+    }
+    if (cs == t->before.sel[SEG_CS]) {
+        if (eip == next || (eip > next && eip < next + 16 && eip - start < DIFF_MAX_CODE - 48)) {
+            t->at[k + 1] = (uint8_t)(eip - start);
+            return PLAN_NEXT;
+        }
+        if (eip - start < t->len + 32u) {
+            return PLAN_DROP; /* a loop, or into the far jump */
+        }
+    }
+    uint32_t la = cs == SEL_USER32 ? eip : core_segment_base(c, SEG_CS) + eip;
+    if ((la >= WIN_LA - 16 && la < RO_LA + RO_SIZE) || /* not executable on the host */
+        core_step(c, &eip, &cs)) {
+        return PLAN_DROP;
+    }
+    core_result(c, &r);
+    t->traps = true;
+    return r.trap == 14 && forbidden(r.cr2) ? PLAN_DROP : PLAN_END;
+}
+
+bool diff_comparable(const struct diff_taint *t, const struct decoded *d, const uint8_t *code)
+{
+    return !never(d) && !newer(d, code) && !(d->fl_read & t->flags) &&
+           !(t->fsw && stores_status(d->op));
+}
+
+enum plan diff_plan(struct diff_core *c, struct diff_test *t, unsigned k)
+{
+    struct decoded *d = &t->d[k];
+    const uint8_t *code = t->code + t->at[k];
+    struct diff_taint taint = t->taint[k];
+    struct diff_result r;
+    uint32_t eip;
+    unsigned cs;
+
+    if (decode(code, DECODE_MAX_LEN, t->code16 ? CODE16 : CODE32, d) != DEC_OK ||
+        !diff_comparable(&taint, d, code) || host_only_selector(c, d) ||
+        !next_taint(c, d, &taint)) {
+        return PLAN_DROP;
+    }
+    t->taint[k + 1] = taint;
+    find_holes(c, t, d);
+    if (is_approximate(d->op)) {
+        t->approximate = true;
+    }
+    if (core_step(c, &eip, &cs)) {
+        enum plan p = landed(c, t, k, eip, cs);
+        return p == PLAN_NEXT && (t->nholes || t->approximate) ? PLAN_END : p;
+    }
+    core_result(c, &r);
+    t->traps = true;
+    if (r.trap == TRAP_CRASH || (r.trap == 14 && forbidden(r.cr2))) {
+        return PLAN_DROP;
+    }
+    /* A task return through NT, and gates, exist in the core's tables only. */
+    if ((d->op == OP_IRET && (r.s.eflags & FLAG_NT)) || (r.err & 0xfff8) == CPUNODE_INDEX << 3) {
+        return PLAN_DROP;
+    }
+    return PLAN_END;
+}
+
+void diff_finish(struct diff_test *t)
+{
+    uint8_t *p = t->code + t->at[t->n];
+    unsigned n = 0;
+
+    p[n++] = 0x90;
+    t->at[t->n + 1] = (uint8_t)(t->at[t->n] + 1);
+    if (t->code16) {
+        p[n++] = 0x66;
+    }
+    p[n++] = 0xea;
+    p[n++] = (uint8_t)EXIT_LA;
+    p[n++] = (uint8_t)(EXIT_LA >> 8 & 0xff);
+    p[n++] = (uint8_t)(EXIT_LA >> 16 & 0xff);
+    p[n++] = (uint8_t)(EXIT_LA >> 24 & 0xff);
+    p[n++] = SEL_USER64;
+    p[n++] = 0;
+    t->len = t->at[t->n] + n;
+}
