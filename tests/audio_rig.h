@@ -37,6 +37,15 @@ static inline void ear_take(struct ear *e)
     e->n += audio_read(e->audio, e->frame[e->n], EAR_MAX - e->n);
 }
 
+/* Forgets what was heard and what waits to be. */
+static inline void ear_skip(struct ear *e)
+{
+    do {
+        e->n = 0;
+        ear_take(e);
+    } while (e->n);
+}
+
 /* Lets `ns` pass and hears them, looking every `step` ns. */
 static inline void ear_listen(struct ear *e, struct rig *r, uint64_t ns, uint64_t step)
 {

@@ -69,9 +69,10 @@ static void key(struct fm *f, unsigned bank, unsigned ch, unsigned fnum, unsigne
     reg(f, bank + 0xb0 + ch, (uint8_t)((on ? 0x20 : 0) | block << 2 | fnum >> 8));
 }
 
+/* Hears the next `ns` and nothing from before. */
 static void listen(struct fm *f, uint64_t ns)
 {
-    f->e->n = 0;
+    ear_skip(f->e);
     ear_listen(f->e, &f->r, ns, 10 * MS);
 }
 
@@ -355,8 +356,7 @@ static unsigned time_to(struct fm *f, int level, bool rise, unsigned most)
     unsigned ms = 0;
 
     for (; ms < most; ms += 10) {
-        f->e->n = 0;
-        ear_listen(f->e, &f->r, 10 * MS, 10 * MS);
+        listen(f, 10 * MS);
         if (rise ? peak(f, 0) >= level : peak(f, 0) <= level) {
             break;
         }
@@ -736,9 +736,6 @@ START_TEST(robust)
     ck_assert(!devices_load(&f.r.env, &in, &e));
     snap_writer_free(&w);
     devices_reset(&f.r.env, RESET_WARM);
-    f.e->n = 0;
-    rig_run(&f.r, 1000 * MS);
-    ear_take(f.e);
     listen(&f, 100 * MS);
     ck_assert_int_eq(peak(&f, 0), 0);
     teardown(&f);
