@@ -90,6 +90,7 @@ struct oxbow_config {
     bool debug_exit;           /* isa-debug-exit at debug_exit_port */
     uint16_t debug_exit_port, debug_exit_size; /* 0: 0x501, 2 */
     bool boot_menu;            /* our BIOS and SeaBIOS ask for a key that shows their boot menu */
+    bool hpet;                 /* the high precision event timer exists */
     bool no_vga;
     bool no_reboot;            /* a reset request or triple fault ends the run */
     struct oxbow_rtc rtc;      /* all zero: 2000-01-01 00:00:00 */

@@ -5,12 +5,13 @@
 #   bios/build.sh --check           into a scratch folder, and compares with the images in the tree
 #
 # Needs nasm and a C compiler for the build host ($CC_FOR_BUILD or cc).  Deterministic: the same sources give the same bytes.
+# The ACPI description (bios/system/dsdt.aml) is made by bios/system/mkdsdt.sh and needs iasl; --check compares it where iasl is.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 check=
 case ${1-} in
 --check) check=1 out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT ;;
-''|-*) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
+''|-*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
 *) mkdir -p "$1" && out=$(cd "$1" && pwd) ;;
 esac
 command -v nasm >/dev/null || { echo "bios/build.sh: nasm is not installed" >&2; exit 77; }
@@ -36,4 +37,8 @@ done
 for h in 8 14 16; do
     cmp "$out/font8x$h.bin" "$here/font/font8x$h.bin" || bad=1
 done
+# The header (36 bytes) names the version of iasl and has the check sum.
+if command -v iasl >/dev/null; then
+    "$here/system/mkdsdt.sh" "$tools/dsdt.aml" && cmp -i 36 "$tools/dsdt.aml" "$here/system/dsdt.aml" || bad=1
+fi
 exit $bad

@@ -97,6 +97,7 @@ static bool page_ref(struct cpu *c, uint64_t la, bool user, bool write, struct r
         if (e->code && *e->code == 0) {
             e->wtag = page; /* all its traces are gone */
             e->code = NULL;
+            tlb_renew_write(t, page);
         }
         if (e->wtag == page || e->code) {
             r->host = e->host + off;

@@ -99,7 +99,10 @@ void tlb_flush_page(struct cpu *c, uint64_t la);
 /* The page at pa has become a code page: cached write permission to it must go. */
 void tlb_drop_writes(struct cpu *c, uint64_t pa);
 void tlb_drop_all_writes(struct cpu *c);  /* dirty tracking was rearmed */
-void tlb_init(struct cpu *c);
+bool tlb_init(struct cpu *c);
+void tlb_free(struct cpu *c);
+/* Stores to a linear page that is mapped and was read-only for the hot handlers may be direct again. */
+void tlb_renew_write(struct tlb *t, uint64_t page);
 /* Chooses c->tlb by CPL, alignment checking and data breakpoints; call after any of these change. */
 void tlb_select(struct cpu *c);
 

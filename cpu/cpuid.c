@@ -180,6 +180,24 @@ static bool check_features(const struct cpu *c, struct err *e)
     return true;
 }
 
+/* EFLAGS bits that the model has. */
+static uint32_t model_eflags(const struct cpu *c)
+{
+    uint32_t m = FLAGS_OSZAPC | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF |
+                 FLAG_VM;
+
+    if (cpu_family(c->model) >= 4) {
+        m |= FLAG_AC;
+    }
+    if (c->model->max_leaf) {
+        m |= FLAG_ID;
+    }
+    if (c->cpuid_edx & CPUID_VME) {
+        m |= FLAG_VIF | FLAG_VIP;
+    }
+    return m;
+}
+
 bool cpu_model_select(struct cpu *c, const char *spec, struct err *e)
 {
     const char *at = spec ? spec : DEFAULT_MODEL;
@@ -200,29 +218,13 @@ bool cpu_model_select(struct cpu *c, const char *spec, struct err *e)
         }
     }
     c->features = derive_features(c);
+    c->eflags_mask = model_eflags(c);
     return check_features(c, e);
 }
 
 bool cpu_has(const struct cpu *c, unsigned feature)
 {
     return c->features >> feature & 1;
-}
-
-uint32_t cpu_eflags_mask(const struct cpu *c)
-{
-    uint32_t m = FLAGS_OSZAPC | FLAG_TF | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT | FLAG_RF |
-                 FLAG_VM;
-
-    if (cpu_family(c->model) >= 4) {
-        m |= FLAG_AC;
-    }
-    if (c->model->max_leaf) {
-        m |= FLAG_ID;
-    }
-    if (c->cpuid_edx & CPUID_VME) {
-        m |= FLAG_VIF | FLAG_VIP;
-    }
-    return m;
 }
 
 uint32_t cpu_cr0_mask(const struct cpu *c)

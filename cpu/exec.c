@@ -88,6 +88,11 @@ struct cpu_stats cpu_stats(const struct cpu *c)
     return s;
 }
 
+static bool interrupt_waiting(const struct cpu *c)
+{
+    return (c->nmi_pending && !c->nmi_blocked) || (c->intr && (c->eflags & FLAG_IF));
+}
+
 /* --- leaving a trace ------------------------------------------------------------------------- */
 
 uint64_t insn_eip(const struct cpu *c, const struct insn *i)
@@ -108,14 +113,38 @@ static struct insn *leave(struct cpu *c, uint64_t eip, unsigned charge)
     return c->leave;
 }
 
+/* This boundary is the run loop's: time is up, something waits, or instructions go one by one. */
+static bool run_loop_wanted(const struct cpu *c)
+{
+    return c->left <= 0 || (c->eflags & FLAG_TF) || (c->dr[7] & 0xff) || c->step || c->debug_trap ||
+           c->halted || c->shutdown || interrupt_waiting(c);
+}
+
+/*
+ * The boundary at c->eip, the instruction before it charged.  With nothing to do for the run loop this is
+ * what the loop would do, run_slice() included, and execution goes on.
+ */
+static struct insn *resume(struct cpu *c)
+{
+    if (UNLIKELY(run_loop_wanted(c))) {
+        c->cur = NULL;
+        return c->leave;
+    }
+    c->shadow = false;
+    c->eflags &= ~(uint32_t)FLAG_RF;
+    return exec_resume(c);
+}
+
 struct insn *cpu_leave_next(struct cpu *c, struct insn *i)
 {
-    return leave(c, insn_next_eip(c, i), i->idx + 1u);
+    leave(c, insn_next_eip(c, i), i->idx + 1u);
+    return resume(c);
 }
 
 struct insn *cpu_leave_at(struct cpu *c, struct insn *i, uint64_t eip)
 {
-    return leave(c, (uint32_t)eip, i->idx + 1u);
+    leave(c, (uint32_t)eip, i->idx + 1u);
+    return resume(c);
 }
 
 struct insn *cpu_leave_again(struct cpu *c, struct insn *i)
@@ -136,7 +165,7 @@ struct insn *cpu_fault(struct cpu *c, struct insn *i)
     uint64_t eip = insn_eip(c, i);
     leave(c, eip, i->idx + 1u);
     intr_exception(c, eip);
-    return c->leave;
+    return resume(c);
 }
 
 struct insn *cpu_raise(struct cpu *c, struct insn *i, unsigned vector)
@@ -172,11 +201,6 @@ static void sample_interrupts(struct cpu *c)
         c->st.interrupts++;
         intr_external(c, c->cfg.wiring.inta ? c->cfg.wiring.inta(c->cfg.wiring.ctx) : 0xff);
     }
-}
-
-static bool interrupt_waiting(const struct cpu *c)
-{
-    return (c->nmi_pending && !c->nmi_blocked) || (c->intr && (c->eflags & FLAG_IF));
 }
 
 /* One stretch of guest code: to the deadline, or one instruction when stepping or watching. */
@@ -270,7 +294,11 @@ struct cpu *cpu_new(const struct cpu_config *cfg, struct err *e)
         cpu_free(c);
         return NULL;
     }
-    tlb_init(c);
+    if (!tlb_init(c)) {
+        err_set(e, "not enough memory for the TLB");
+        cpu_free(c);
+        return NULL;
+    }
     if (!cpu_model_select(c, cfg->model, e)) {
         cpu_free(c);
         return NULL;
@@ -284,6 +312,7 @@ void cpu_free(struct cpu *c)
 {
     if (c) {
         trace_cache_free(c);
+        tlb_free(c);
         free(c);
     }
 }

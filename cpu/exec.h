@@ -7,7 +7,8 @@
  *   return cpu_fault(c, i);        c->exc was set by a failed access: deliver at this instruction
  *   return cpu_raise(c, i, ...);   the same in one go
  *   return cpu_leave_next(c, i);   done, but something the trace depends on may have changed (mode, paging,
- *                                  interrupt flag, I/O): go on at the next EIP through the run loop
+ *                                  interrupt flag): a boundary, then the code at the next EIP, looked up anew.
+ *                                  The run loop is entered only when it has something to do
  *   return cpu_leave_at(c, i, eip) done, control went elsewhere (far transfers): CS is already loaded
  *   return cpu_jump(c, i, eip);    done, near indirect jump: looks the target up without leaving
  * Instructions whose table row has AT_END must use one of the last three (or a fault).
@@ -68,8 +69,6 @@ void seg_update(struct cpu *c, unsigned seg);
 void seg_load_real(struct cpu *c, unsigned seg, uint16_t sel);
 /* Data segments and SS in whatever mode the CPU is; faults into c->exc.  Not CS. */
 bool seg_load(struct cpu *c, unsigned seg, uint16_t sel);
-/* CPL changes go through here: updates c->cpl, TLB, mode. */
-void cpu_set_cpl(struct cpu *c, unsigned cpl);
 /* After writes to CR0, CR4, EFER, EFLAGS.VM or .AC, segment loads, resets, snapshot loads. */
 void cpu_update_mode(struct cpu *c);
 /* EFLAGS write that respects `mask`; keeps reserved bits legal, updates what depends on it. */
@@ -86,6 +85,12 @@ enum task_reason { TASK_CALL, TASK_JMP, TASK_IRET, TASK_INT };
 void trace_flush(struct cpu *c);
 /* [pa, pa + len) was written: traces that overlap its 128-byte lines become stale at once. */
 void trace_written(struct cpu *c, uint64_t pa, uint64_t len);
+/* The generation and what is derived from it. */
+ALWAYS_INLINE void trace_set_gen(struct cpu *c, uint32_t gen)
+{
+    c->link_gen = gen;
+    c->link_key = (uint64_t)gen << 32;
+}
 /* Cross-page links and the jump cache may be wrong from now on (CR3, INVLPG, CS, A20, paging). */
 void trace_unlink(struct cpu *c);
 

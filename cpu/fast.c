@@ -7,49 +7,35 @@
  * otherwise      a loop over the generic layer: any compiler, sanitizers
  */
 #include "cpu/ops.h"
-#include "cpu/trace.h"
+#include "cpu/specialise.h"
+
+#if defined(DISPATCH_TAIL)
+#include "cpu/fast_tail.h"
+#elif defined(DISPATCH_GOTO)
+#include "cpu/pass_fast.h"
+#endif
 
 #if defined(DISPATCH_TAIL) || defined(DISPATCH_GOTO)
-
-#include "cpu/pass_fast.h"
-
 #define SLOWOP(name, op) struct insn *x_##name(struct cpu *c, struct insn *i);
 #include "cpu/slowops.def"
 #undef SLOWOP
-
 #endif
 
 #if defined(DISPATCH_TAIL)
 
-#ifdef __has_attribute
-#if __has_attribute(musttail)
-#define MUSTTAIL __attribute__((musttail))
-#endif
-#endif
-#ifndef MUSTTAIL
-#define MUSTTAIL
-#endif
-
-#define GO MUSTTAIL return i->exec(c, i);
-#define EXIT return;
-#define MISS MUSTTAIL return miss(c, i);
-#define EVENT MUSTTAIL return event(c, i);
-#define LOOKUP MUSTTAIL return lookup(c, i);
-
-/* Any check of a fast body failed: nothing has happened yet, the generic handler does it all. */
-NOINLINE static void miss(struct cpu *c, struct insn *i)
+NOINLINE void fast_miss(struct cpu *c, struct insn *i)
 {
     c->cur = i;
     i = slow_table[i->id](c, i);
     GO
 }
 
-NOINLINE static void event(struct cpu *c, struct insn *i)
+NOINLINE void fast_event(struct cpu *c, struct insn *i)
 {
     SLOW(exec_event)
 }
 
-NOINLINE static void lookup(struct cpu *c, struct insn *i)
+NOINLINE void fast_lookup(struct cpu *c, struct insn *i)
 {
     SLOW(exec_indirect)
 }
@@ -76,8 +62,17 @@ op_fn fast_handler(unsigned id)
 
 op_fn generic_handler(unsigned id)
 {
-    return id == H_exit ? f_exit : miss;
+    return id == H_exit ? f_exit : fast_miss;
 }
+
+#if defined(FAST_LAYER)
+op_fn fast_special(unsigned unit, unsigned n)
+{
+    static const op_fn *const units[] = {fast_unit0, fast_unit1, fast_unit2, fast_unit3,
+                                         fast_unit4, fast_unit5, fast_unit6, fast_unit7};
+    return units[unit][n];
+}
+#endif
 
 void cpu_execute(struct cpu *c, struct insn *i)
 {
@@ -88,6 +83,11 @@ void cpu_execute(struct cpu *c, struct insn *i)
 #elif defined(DISPATCH_GOTO)
 
 #define GO goto *i->exec;
+#define GO_TO(to)                                                                              \
+    {                                                                                          \
+        i = (to);                                                                              \
+        GO                                                                                     \
+    }
 #define EXIT goto done;
 #define MISS goto miss;
 #define EVENT goto event;
@@ -98,10 +98,15 @@ static const void *const *run(struct cpu *c, struct insn *i)
 {
 #define OP(name, ...) OP_ENTRY(name)
 #define OP_ENTRY(name) [H_##name] = &&L_##name,
-    static const void *const labels[H_COUNT + 1] = {
+#define FAST(name, ...) &&L_g_##name,
+    static const void *const labels[] = {
 #include "cpu/handlers.inc"
         [H_COUNT] = &&miss,
+#if defined(FAST_LAYER)
+#include "cpu/fastgen_goto.inc"
+#endif
     };
+#undef FAST
 #undef OP_ENTRY
 #undef OP
     if (!i) {
@@ -121,6 +126,11 @@ lookup:
 #include "cpu/handlers.inc"
 #undef OP
 #undef OP_LABEL
+#if defined(FAST_LAYER)
+#define FAST(name, ...) L_g_##name : { __VA_ARGS__ }
+#include "cpu/fastgen_goto.inc"
+#undef FAST
+#endif
 done:
     return NULL;
 }
@@ -133,6 +143,11 @@ op_fn fast_handler(unsigned id)
 op_fn generic_handler(unsigned id)
 {
     return run(NULL, NULL)[id == H_exit ? (unsigned)H_exit : (unsigned)H_COUNT];
+}
+
+op_fn fast_special(unsigned unit UNUSED, unsigned n)
+{
+    return run(NULL, NULL)[H_COUNT + 1 + n];
 }
 
 void cpu_execute(struct cpu *c, struct insn *i)

@@ -2,12 +2,13 @@
  * Lazy OSZAPC flags, independent of width.
  *
  * fres  bits 0..31  result, sign-extended from the operand width to 32 bits
- *       bit  32     CF
+ *       bit  32     CF; the bits above are meaningless, so that a 64-bit sum or difference can be stored as it is
+ * faux  bits 0..31  bit 4 of (fres ^ faux) = AF; bit 31 of (fres ^ faux) = carry into the sign bit, so
+ *                   OF = it ^ CF
  *       bit  33     xor-ed into SF   } zero after arithmetic; only flag images that no result can
  *       bit  34     xor-ed into PF   } show (POPF with ZF = SF = 1, say) need them
- * faux  bit 4 of (fres ^ faux) = AF; bit 31 of (fres ^ faux) = carry into the sign bit, so OF = it ^ CF.
  *
- * For a + b or a - b: faux = a ^ b (sign-extended), and fres - for N < 32 with CF put in by hand.
+ * For a + b or a - b: faux = a ^ b (sign-extended to 32 bits), and for N < 32 CF is put into fres by hand.
  * A 64-bit result is folded into 32 bits that have the same ZF, SF, PF.
  */
 #ifndef OXBOW_CPU_FLAGS_H
@@ -17,8 +18,8 @@
 
 #define FRES_CF_SHIFT 32
 #define FRES_CF ((uint64_t)1 << 32)
-#define FRES_SF_XOR ((uint64_t)1 << 33)
-#define FRES_PF_XOR ((uint64_t)1 << 34)
+#define FAUX_SF_SHIFT 33
+#define FAUX_PF_SHIFT 34
 
 ALWAYS_INLINE unsigned flag_cf(const struct cpu *c)
 {
@@ -32,30 +33,30 @@ ALWAYS_INLINE unsigned flag_zf(const struct cpu *c)
 
 ALWAYS_INLINE unsigned flag_sf(const struct cpu *c)
 {
-    return (unsigned)((c->fres >> 31) ^ (c->fres >> 33)) & 1;
+    return (unsigned)((c->fres >> 31) ^ (c->faux >> FAUX_SF_SHIFT)) & 1;
 }
 
 ALWAYS_INLINE unsigned flag_of(const struct cpu *c)
 {
-    return ((((uint32_t)c->fres ^ c->faux) >> 31) ^ (unsigned)(c->fres >> 32)) & 1;
+    return (unsigned)(((c->fres ^ c->faux) >> 31) ^ (c->fres >> 32)) & 1;
 }
 
 ALWAYS_INLINE unsigned flag_af(const struct cpu *c)
 {
-    return (((uint32_t)c->fres ^ c->faux) >> 4) & 1;
+    return (unsigned)((c->fres ^ c->faux) >> 4) & 1;
 }
 
 ALWAYS_INLINE unsigned flag_pf(const struct cpu *c)
 {
     unsigned v = (unsigned)c->fres & 0xff;
     v ^= v >> 4;
-    return ((0x9669u >> (v & 15)) ^ (unsigned)(c->fres >> 34)) & 1;
+    return ((0x9669u >> (v & 15)) ^ (unsigned)(c->faux >> FAUX_PF_SHIFT)) & 1;
 }
 
 /* SF != OF, without computing both. */
 ALWAYS_INLINE unsigned flag_l(const struct cpu *c)
 {
-    return ((c->faux >> 31) ^ (unsigned)(c->fres >> 32) ^ (unsigned)(c->fres >> 33)) & 1;
+    return (unsigned)((c->faux >> 31) ^ (c->fres >> 32) ^ (c->faux >> FAUX_SF_SHIFT)) & 1;
 }
 
 /* Condition codes 0..15 as in Jcc; cc is a compile-time constant in handlers. */
@@ -103,8 +104,9 @@ ALWAYS_INLINE void flags_set_oszapc(struct cpu *c, uint32_t f)
     uint64_t cf = f & FLAG_CF;
     uint32_t res = f & FLAG_ZF ? 0 : 0x100; /* both have PF = 1, SF = 0 */
     uint32_t of_in = ((f >> 11) ^ (uint32_t)cf) & 1;
-    c->fres = res | cf << 32 | (uint64_t)((f >> 7) & 1) << 33 | (uint64_t)(~(f >> 2) & 1) << 34;
-    c->faux = (res & 0x7fffffefu) | ((f >> 4) & 1) << 4 | of_in << 31;
+    c->fres = res | cf << FRES_CF_SHIFT;
+    c->faux = (res & 0x7fffffefu) | ((f >> 4) & 1) << 4 | of_in << 31 |
+              (uint64_t)((f >> 7) & 1) << FAUX_SF_SHIFT | (uint64_t)(~(f >> 2) & 1) << FAUX_PF_SHIFT;
 }
 
 /* Changes CF only. */
@@ -112,7 +114,7 @@ ALWAYS_INLINE void flags_set_cf(struct cpu *c, unsigned cf)
 {
     uint64_t flip = (c->fres >> 32 ^ cf) & 1;
     c->fres ^= flip << 32;
-    c->faux ^= (uint32_t)flip << 31; /* OF keeps its value */
+    c->faux ^= flip << 31; /* OF keeps its value */
 }
 
 /* Changes CF and OF (rotates). */
@@ -120,7 +122,7 @@ ALWAYS_INLINE void flags_set_cf_of(struct cpu *c, unsigned cf, unsigned of)
 {
     uint32_t r31 = (uint32_t)c->fres & 0x80000000u;
     c->fres = (c->fres & ~FRES_CF) | (uint64_t)cf << 32;
-    c->faux = (c->faux & 0x7fffffffu) | (r31 ^ (uint32_t)(of ^ cf) << 31);
+    c->faux = (c->faux & ~(uint64_t)0x80000000u) | (r31 ^ (uint32_t)(of ^ cf) << 31);
 }
 
 /* Logic results and everything that defines CF, OF and AF itself: SF ZF PF from sign-extended res. */

@@ -36,7 +36,11 @@ struct insn {
             uint8_t spare;
         };
     };
-    uint8_t dst, src;    /* register operands: byte offsets, or plain numbers for CR, DR, sreg, ST, MM, XMM */
+    /*
+     * Register operands: byte offsets, or plain numbers for CR, DR, sreg, ST, MM, XMM.  A near transfer has
+     * in src how many instructions are done when it is taken: its place in the trace plus one.
+     */
+    uint8_t dst, src;
     uint8_t base, index; /* address registers: byte offsets of 32-bit (16-bit) lanes */
     uint16_t id;         /* handler id, H_... */
     uint8_t idx : 6;     /* place in the trace */

@@ -8,6 +8,7 @@
  */
 #include "cpu/cpuid.h"
 #include "cpu/system.h"
+#include "memory/bytes.h"
 
 #define DR7_GD (1u << 13)
 
@@ -22,6 +23,7 @@ void frame_start(struct frame *f, const struct segment *ss, uint32_t esp, unsign
     f->size = size;
     f->user = user;
     f->error = error;
+    f->host = NULL;
     f->n = 0;
 }
 
@@ -39,7 +41,10 @@ bool frame_check(struct cpu *c, struct frame *f)
     uint32_t ea = (f->esp - total) & f->mask;
 
     if ((uint64_t)ea + total <= (uint64_t)f->mask + 1) {
-        return frame_check_span(c, f, ea, total);
+        if (LIKELY((uint64_t)(uint32_t)(ea - f->ss->lo) + total <= f->ss->wlen)) {
+            f->host = tlb_write_hit(tlb_for(c, f->user), (uint32_t)(f->ss->base + ea), total);
+        }
+        return f->host || frame_check_span(c, f, ea, total);
     }
     for (k = 1; k <= f->n; k++) { /* wraps inside the segment */
         if (!frame_check_span(c, f, (f->esp - k * f->size) & f->mask, f->size)) {
@@ -53,10 +58,16 @@ void frame_store(struct cpu *c, struct frame *f)
 {
     unsigned k;
 
-    for (k = 0; k < f->n; k++) {
-        uint32_t ea = (f->esp - (k + 1) * f->size) & f->mask;
+    if (LIKELY(f->host != NULL)) {
+        for (k = 0; k < f->n; k++) {
+            put_n(f->host + (f->n - 1 - k) * f->size, f->size, f->val[k]);
+        }
+    } else {
+        for (k = 0; k < f->n; k++) {
+            uint32_t ea = (f->esp - (k + 1) * f->size) & f->mask;
 
-        (void)priv_write(c, f->ss->base + ea, f->size, f->user, f->val[k]);
+            (void)priv_write(c, f->ss->base + ea, f->size, f->user, f->val[k]);
+        }
     }
     f->esp = (f->esp & ~f->mask) | ((f->esp - f->n * f->size) & f->mask);
 }
@@ -69,6 +80,15 @@ bool tss_stack(struct cpu *c, unsigned cpl, uint16_t *ss, uint32_t *esp)
 
     if (at + (wide ? 5u : 3u) > c->tr.limit) {
         return exc_sel(c, EXC_TS, c->tr.sel);
+    }
+    if (LIKELY(wide)) { /* both at once, the upper half of SS is ignored */
+        const uint8_t *host = tlb_read_hit(tlb_for(c, false), (uint32_t)(c->tr.base + at), 6);
+
+        if (LIKELY(host != NULL)) {
+            *esp = get32(host);
+            *ss = get16(host + 4);
+            return true;
+        }
     }
     if (!sys_read(c, c->tr.base + at, wide ? 4 : 2, &sp) ||
         !sys_read(c, c->tr.base + at + (wide ? 4 : 2), 2, &sel)) {
@@ -102,7 +122,7 @@ static enum transfer real_interrupt(struct cpu *c, uint8_t vector, uint64_t eip)
     set_reg32(c, REG_ESP, f.esp);
     c->eflags &= ~(uint32_t)(FLAG_IF | FLAG_TF | FLAG_RF | FLAG_AC);
     cs = seg_real(c, SEG_CS, (uint16_t)(v >> 16), false);
-    seg_set(c, SEG_CS, &cs);
+    seg_set(c, SEG_CS, &cs, cs.sel);
     cpu_update_mode(c);
     c->eip = v & 0xffff;
     return TRANSFER_DONE;
@@ -121,7 +141,7 @@ static enum transfer refused(struct cpu *c, bool ext)
 
 /* What an interrupt or trap gate leads to. */
 struct target {
-    struct segment cs, ss;
+    struct seg_value cs, ss; /* ss only with a stack of its own */
     unsigned cpl;
     bool inner; /* switches stacks */
     uint32_t eip, esp;
@@ -156,15 +176,15 @@ static bool gate_target(struct cpu *c, const struct desc *gate, struct target *t
             return false;
         }
     } else {
-        t->ss = c->seg[SEG_SS];
+        t->ss.s = &c->seg[SEG_SS];
         t->esp = reg32(c, REG_ESP);
     }
     t->eip = gate_offset(gate);
     if (!desc_set_accessed(c, &d)) {
         return false;
     }
-    t->cs = desc_to_segment((uint16_t)((sel & 0xfffc) | t->cpl), &d);
-    return t->eip <= t->cs.limit || exc_set_err(c, EXC_GP, 0);
+    desc_segment(c, SEG_CS, (uint16_t)((sel & 0xfffc) | t->cpl), &d, &t->cs);
+    return t->eip <= t->cs.s->limit || exc_set_err(c, EXC_GP, 0);
 }
 
 static void push_outer_state(const struct cpu *c, struct frame *f)
@@ -201,7 +221,7 @@ static enum transfer gate_interrupt(struct cpu *c, const struct desc *gate, enum
     if (!gate_target(c, gate, &t)) {
         return refused(c, ext);
     }
-    frame_start(&f, &t.ss, t.esp, desc_type(gate) & 8 ? 4 : 2, t.cpl == 3,
+    frame_start(&f, t.ss.s, t.esp, desc_type(gate) & 8 ? 4 : 2, t.cpl == 3,
                 t.inner ? t.ss.sel & 0xfffc : 0);
     if (t.inner) {
         push_outer_state(c, &f);
@@ -223,9 +243,9 @@ static enum transfer gate_interrupt(struct cpu *c, const struct desc *gate, enum
     cpu_set_cpl(c, t.cpl);
     set_reg32(c, REG_ESP, f.esp);
     if (t.inner) {
-        seg_set(c, SEG_SS, &t.ss);
+        seg_set_value(c, SEG_SS, &t.ss);
     }
-    seg_set(c, SEG_CS, &t.cs);
+    seg_set_value(c, SEG_CS, &t.cs);
     if (from_v86) {
         clear_data_segments(c);
     }
@@ -249,7 +269,7 @@ static enum transfer protected_interrupt(struct cpu *c, uint8_t vector, enum int
         return refused(c, ext);
     }
     gate.la = c->idtr.base + vector * 8u;
-    if (!sys_read(c, gate.la, 8, &v)) {
+    if (!sys_read8(c, gate.la, &v)) {
         return TRANSFER_FAULT;
     }
     gate.lo = (uint32_t)v;
@@ -356,7 +376,7 @@ static enum transfer v86_redirect(struct cpu *c, uint8_t vector, uint64_t eip)
     set_reg32(c, REG_ESP, f.esp);
     c->eflags &= ~(uint32_t)(FLAG_TF | FLAG_RF | FLAG_NT | (virtual_if ? FLAG_VIF : FLAG_IF));
     cs = seg_real(c, SEG_CS, (uint16_t)(v >> 16), true);
-    seg_set(c, SEG_CS, &cs);
+    seg_set(c, SEG_CS, &cs, cs.sel);
     c->eip = v & 0xffff;
     c->step = false;
     return TRANSFER_DONE;

@@ -9,6 +9,8 @@
  * Invariants: a walk changes A and D bits only after every check has passed; t->filled names each
  * used slot exactly once, so flushes cost what was filled.
  */
+#include <stdlib.h>
+
 #include "cpu/cpuid.h"
 #include "cpu/system.h"
 #include "memory/bytes.h"
@@ -202,6 +204,81 @@ static bool page_fault(struct cpu *c, uint64_t la, uint32_t error)
 
 /* --- filling -------------------------------------------------------------------------------- */
 
+static void tlb_flush(struct tlb *t, bool keep_global);
+
+/*
+ * Direct pages (rd, wr): entries are set when a walk has succeeded and taken away by address, by host page or
+ * all together.
+ */
+static void direct_set(struct tlb *t, uint64_t page, const struct tlb_entry *e, uint32_t flags)
+{
+    uint32_t n = (uint32_t)page >> PAGE_SHIFT;
+    uintptr_t d = (uintptr_t)e->host - (uint32_t)page;
+
+    t->pages[t->npages++] = n | flags;
+    t->rd[n] = e->rtag == page ? d : 0;
+    t->wr[n] = e->wtag == page ? d : 0;
+}
+
+static void direct_drop(struct tlb *t, uint64_t page)
+{
+    uint32_t n = (uint32_t)page >> PAGE_SHIFT;
+
+    if (t->rd[n]) { /* never true in the slow TLB, whose table is shared and stays untouched */
+        t->rd[n] = t->wr[n] = 0;
+    }
+}
+
+static void direct_flush(struct tlb *t, bool keep_global)
+{
+    uint32_t k, kept = 0;
+
+    for (k = 0; k < t->npages; k++) {
+        uint32_t p = t->pages[k], n = p & (TLB_PAGES - 1);
+
+        if (keep_global && (p & TLB_PAGE_GLOBAL) && t->rd[n]) {
+            t->pages[kept++] = p;
+        } else {
+            t->rd[n] = t->wr[n] = 0;
+        }
+    }
+    t->npages = kept;
+}
+
+/* Stores to the host page go the slow way from now on, whatever it is mapped to. */
+static void direct_drop_writes(struct tlb *t, const uint8_t *host)
+{
+    uint32_t k;
+
+    for (k = 0; k < t->npages; k++) {
+        uint32_t n = t->pages[k] & (TLB_PAGES - 1);
+
+        if (t->wr[n] == (uintptr_t)host - (n << PAGE_SHIFT)) {
+            t->wr[n] = 0;
+        }
+    }
+}
+
+static void direct_drop_tracked(struct tlb *t)
+{
+    uint32_t k;
+
+    for (k = 0; k < t->npages; k++) {
+        if (t->pages[k] & TLB_PAGE_TRACKED) {
+            t->wr[t->pages[k] & (TLB_PAGES - 1)] = 0;
+        }
+    }
+}
+
+void tlb_renew_write(struct tlb *t, uint64_t page)
+{
+    uint32_t n = (uint32_t)page >> PAGE_SHIFT;
+
+    if (t->rd[n]) { /* and so in the list */
+        t->wr[n] = t->rd[n];
+    }
+}
+
 static void tlb_fill(struct cpu *c, struct tlb *t, uint64_t la, const struct walk *w, bool writing)
 {
     unsigned n = TLB_INDEX(la);
@@ -210,6 +287,9 @@ static void tlb_fill(struct cpu *c, struct tlb *t, uint64_t la, const struct wal
     struct bus_page p;
 
     c->st.tlb_fills++;
+    if (t->npages == TLB_PAGES_FILLED) {
+        tlb_flush(t, false);
+    }
     if (info->tag == TLB_NO_TAG) {
         t->filled[t->nfilled++] = n;
     }
@@ -227,24 +307,24 @@ static void tlb_fill(struct cpu *c, struct tlb *t, uint64_t la, const struct wal
     }
     bus_page(c->mem, info->pa, &p);
     if (!p.read) {
+        direct_drop(t, info->tag);
         return;
     }
     e->host = p.read;
     e->rtag = info->tag;
-    if (!w->write || p.write != p.read) {
-        return;
-    }
-    if (p.dirty) {
-        if (!writing) {
-            return; /* reading a screen must not mark it as changed */
+    /* reading a screen must not mark it as changed */
+    if (w->write && p.write == p.read && (writing || !p.dirty)) {
+        if (p.dirty) {
+            *p.dirty = 1;
         }
-        *p.dirty = 1;
+        if (p.code && *p.code) {
+            e->code = p.code;
+        } else {
+            e->wtag = info->tag;
+        }
     }
-    if (p.code && *p.code) {
-        e->code = p.code;
-    } else {
-        e->wtag = info->tag;
-    }
+    direct_set(t, info->tag, e,
+               (w->global ? TLB_PAGE_GLOBAL : 0) | (p.dirty ? TLB_PAGE_TRACKED : 0));
 }
 
 bool mmu_translate(struct cpu *c, uint64_t la, enum access acc, bool user, uint64_t *pa)
@@ -340,6 +420,7 @@ static void tlb_flush(struct tlb *t, bool keep_global)
 {
     uint32_t k, kept = 0;
 
+    direct_flush(t, keep_global);
     for (k = 0; k < t->nfilled; k++) {
         uint32_t n = t->filled[k];
 
@@ -388,6 +469,7 @@ static void flush_slot(struct tlb *t, uint64_t page)
 {
     struct itlb_entry *code = &t->code[(page >> PAGE_SHIFT) & (ITLB_SIZE - 1)];
 
+    direct_drop(t, page);
     if (t->info[TLB_INDEX(page)].tag == page) {
         tlb_clear_slot(t, TLB_INDEX(page), TLB_EMPTY_FILLED);
     }
@@ -402,6 +484,9 @@ static void flush_large(struct tlb *t, uint64_t page)
     const uint64_t region = ~(uint64_t)0x3fffff;
     uint32_t k;
 
+    for (k = 0; k < 1024; k++) {
+        direct_drop(t, (page & region) + k * PAGE_SIZE);
+    }
     for (k = 0; k < t->nfilled; k++) {
         struct tlb_info *info = &t->info[t->filled[k]];
 
@@ -438,6 +523,7 @@ static void drop_writes(struct tlb *t, const struct bus_page *p)
 {
     uint32_t k;
 
+    direct_drop_writes(t, p->read);
     for (k = 0; k < t->nfilled; k++) {
         struct tlb_entry *e = &t->e[t->filled[k]];
 
@@ -467,6 +553,7 @@ static void drop_dirty(struct cpu *c, struct tlb *t)
 {
     uint32_t k;
 
+    direct_drop_tracked(t);
     for (k = 0; k < t->nfilled; k++) {
         struct tlb_entry *e = &t->e[t->filled[k]];
         struct bus_page p;
@@ -499,16 +586,44 @@ static void tlb_reset(struct tlb *t)
     for (n = 0; n < ITLB_SIZE; n++) {
         t->code[n].tag = TLB_NO_TAG;
     }
-    t->nfilled = t->ncode_filled = 0;
+    t->nfilled = t->ncode_filled = t->npages = 0;
     t->large = false;
 }
 
-void tlb_init(struct cpu *c)
+/* Megabytes of zeros that the host provides as they are touched. */
+static bool direct_new(struct tlb *t)
 {
+    t->rd = calloc(TLB_PAGES, sizeof *t->rd);
+    t->wr = calloc(TLB_PAGES, sizeof *t->wr);
+    t->pages = calloc(TLB_PAGES_FILLED, sizeof *t->pages);
+    return t->rd && t->wr && t->pages;
+}
+
+static void direct_free(struct tlb *t)
+{
+    free(t->rd);
+    free(t->wr);
+    free(t->pages);
+}
+
+bool tlb_init(struct cpu *c)
+{
+    c->tlb_slow.rd = c->tlb_slow.wr = calloc(TLB_PAGES, sizeof *c->tlb_slow.rd);
+    if (!direct_new(&c->tlb_kernel) || !direct_new(&c->tlb_user) || !c->tlb_slow.rd) {
+        return false;
+    }
     tlb_reset(&c->tlb_kernel);
     tlb_reset(&c->tlb_user);
     tlb_reset(&c->tlb_slow);
     tlb_select(c);
+    return true;
+}
+
+void tlb_free(struct cpu *c)
+{
+    direct_free(&c->tlb_kernel);
+    direct_free(&c->tlb_user);
+    free(c->tlb_slow.rd);
 }
 
 /* DR7 has an enabled breakpoint on data or ports. */
@@ -528,12 +643,12 @@ void tlb_select(struct cpu *c)
 {
     bool user = c->cpl == 3;
 
-    if ((user && (c->cr0 & CR0_AM) && (c->eflags & FLAG_AC)) || data_breakpoints(c)) {
+    if (UNLIKELY((user && (c->cr0 & CR0_AM) && (c->eflags & FLAG_AC)) ||
+                 ((c->dr[7] & 0xff) && data_breakpoints(c)))) {
         /* Both privileges share the slow one; it may hold what the other was allowed. */
         tlb_flush(&c->tlb_slow, false);
-        c->tlb = &c->tlb_slow;
+        tlb_use(c, &c->tlb_slow);
     } else {
-        c->tlb = user ? &c->tlb_user : &c->tlb_kernel;
+        tlb_use(c, user ? &c->tlb_user : &c->tlb_kernel);
     }
-    c->link_gen = (c->link_gen & ~1u) | user;
 }

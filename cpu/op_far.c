@@ -42,13 +42,13 @@ static struct insn *after_stack_load(struct cpu *c, struct insn *i)
 }
 
 struct far_target {
-    struct segment cs;
+    struct seg_value cs;
     uint32_t eip;
 };
 
 static bool in_limit(struct cpu *c, const struct far_target *t)
 {
-    return t->eip <= t->cs.limit || exc_set_err(c, EXC_GP, 0);
+    return t->eip <= t->cs.s->limit || exc_set_err(c, EXC_GP, 0);
 }
 
 /* --- targets of far JMP and CALL ------------------------------------------------------------ */
@@ -67,7 +67,7 @@ static bool direct_target(struct cpu *c, uint16_t sel, struct desc *d, uint32_t 
         return exc_sel(c, EXC_NP, sel);
     }
     t->eip = eip;
-    t->cs = desc_to_segment((uint16_t)((sel & 0xfffc) | c->cpl), d);
+    desc_segment(c, SEG_CS, (uint16_t)((sel & 0xfffc) | c->cpl), d, &t->cs);
     return in_limit(c, t) && desc_set_accessed(c, d);
 }
 
@@ -99,14 +99,16 @@ static bool gate_code(struct cpu *c, const struct desc *gate, struct desc *code)
 
 static bool real_target(struct cpu *c, uint16_t sel, uint32_t eip, struct far_target *t)
 {
-    t->cs = seg_real(c, SEG_CS, sel, v86_mode(c));
+    t->cs.own = seg_real(c, SEG_CS, sel, v86_mode(c));
+    t->cs.s = &t->cs.own;
+    t->cs.sel = sel;
     t->eip = eip;
     return in_limit(c, t);
 }
 
 static struct insn *arrive(struct cpu *c, struct insn *i, const struct far_target *t)
 {
-    seg_set(c, SEG_CS, &t->cs);
+    seg_set_value(c, SEG_CS, &t->cs);
     return cpu_leave_at(c, i, t->eip);
 }
 
@@ -177,7 +179,7 @@ static struct insn *call_inner(struct cpu *c, struct insn *i, const struct desc 
                                const struct desc *code, struct far_target *t)
 {
     unsigned size = desc_type(gate) & 8 ? 4 : 2, cpl = desc_dpl(code), n;
-    struct segment ss;
+    struct seg_value ss;
     struct frame f;
     uint16_t sel;
     uint32_t esp;
@@ -185,11 +187,11 @@ static struct insn *call_inner(struct cpu *c, struct insn *i, const struct desc 
     if (!tss_stack(c, cpl, &sel, &esp) || !seg_prepare_stack(c, sel, cpl, EXC_TS, &ss)) {
         return cpu_fault(c, i);
     }
-    t->cs = desc_to_segment((uint16_t)((gate_selector(gate) & 0xfffc) | cpl), code);
+    desc_segment(c, SEG_CS, (uint16_t)((gate_selector(gate) & 0xfffc) | cpl), code, &t->cs);
     if (!in_limit(c, t)) {
         return cpu_fault(c, i);
     }
-    frame_start(&f, &ss, esp, size, cpl == 3, ss.sel & 0xfffc);
+    frame_start(&f, ss.s, esp, size, cpl == 3, ss.sel & 0xfffc);
     frame_push(&f, c->seg[SEG_SS].sel);
     frame_push(&f, reg32(c, REG_ESP));
     for (n = gate->hi & 31; n-- > 0;) {
@@ -207,7 +209,7 @@ static struct insn *call_inner(struct cpu *c, struct insn *i, const struct desc 
     }
     frame_store(c, &f);
     cpu_set_cpl(c, cpl);
-    seg_set(c, SEG_SS, &ss);
+    seg_set_value(c, SEG_SS, &ss);
     set_reg32(c, REG_ESP, f.esp);
     return arrive(c, i, t);
 }
@@ -226,7 +228,8 @@ static struct insn *call_gate(struct cpu *c, struct insn *i, uint16_t sel, const
     if (!desc_is_conforming(&code) && desc_dpl(&code) < c->cpl) {
         return call_inner(c, i, gate, &code, &t);
     }
-    t.cs = desc_to_segment((uint16_t)((gate_selector(gate) & 0xfffc) | c->cpl), &code);
+    desc_segment(c, SEG_CS, (uint16_t)((gate_selector(gate) & 0xfffc) | c->cpl), &code,
+                 &t.cs);
     return in_limit(c, &t) ? call_same(c, i, &t, size) : cpu_fault(c, i);
 }
 
@@ -312,10 +315,35 @@ struct insn *x_call_far_ind(struct cpu *c, struct insn *i)
 
 /* --- returns -------------------------------------------------------------------------------- */
 
+/* n values of `size` bytes that lie `at` bytes above the stack top. */
+static bool peek(struct cpu *c, unsigned at, unsigned size, unsigned n, uint32_t *v)
+{
+    const struct segment *ss = &c->seg[SEG_SS];
+    uint32_t sp = (reg32(c, REG_ESP) + at) & c->sp_mask;
+    const uint8_t *host = NULL;
+    unsigned k;
+
+    if (LIKELY((uint64_t)(uint32_t)(sp - ss->lo) + n * size <= ss->rlen &&
+               (uint64_t)sp + n * size <= (uint64_t)c->sp_mask + 1)) {
+        host = tlb_read_hit(c->tlb, (uint32_t)(ss->base + sp), n * size);
+    }
+    for (k = 0; k < n; k++) {
+        uint64_t x;
+
+        if (LIKELY(host != NULL)) {
+            x = size == 4 ? get32(host + k * 4) : get16(host + k * 2);
+        } else if (!stack_peek(c, at + k * size, size, &x)) {
+            return false;
+        }
+        v[k] = (uint32_t)x;
+    }
+    return true;
+}
+
 /* What a far RET or IRET goes back to. */
 struct far_return {
     struct far_target to;
-    struct segment ss;
+    struct seg_value ss;
     uint32_t esp;
     unsigned cpl;
     bool outer;
@@ -328,7 +356,7 @@ static bool return_target(struct cpu *c, const struct insn *i, uint16_t sel, uin
                           unsigned skip, struct far_return *r)
 {
     struct desc d;
-    uint64_t v, ss;
+    uint32_t v[2];
 
     if (sel_null(sel)) {
         return exc_set_err(c, EXC_GP, 0);
@@ -346,14 +374,14 @@ static bool return_target(struct cpu *c, const struct insn *i, uint16_t sel, uin
         return exc_sel(c, EXC_NP, sel);
     }
     if (r->outer) {
-        if (!stack_peek(c, skip, i->osize, &v) || !stack_peek(c, skip + i->osize, i->osize, &ss) ||
-            !seg_prepare_stack(c, (uint16_t)ss, r->cpl, EXC_GP, &r->ss)) {
+        if (!peek(c, skip, i->osize, 2, v) ||
+            !seg_prepare_stack(c, (uint16_t)v[1], r->cpl, EXC_GP, &r->ss)) {
             return false;
         }
-        r->esp = (uint32_t)v;
+        r->esp = v[0];
     }
     r->to.eip = eip;
-    r->to.cs = desc_to_segment(sel, &d);
+    desc_segment(c, SEG_CS, sel, &d, &r->to.cs);
     return in_limit(c, &r->to) && desc_set_accessed(c, &d);
 }
 
@@ -369,7 +397,7 @@ static struct insn *return_commit(struct cpu *c, struct insn *i, const struct fa
         return arrive(c, i, &r->to);
     }
     cpu_set_cpl(c, r->cpl);
-    seg_set(c, SEG_SS, &r->ss);
+    seg_set_value(c, SEG_SS, &r->ss);
     stack_set(c, r->esp + extra);
     seg_drop_inner(c, r->cpl);
     return arrive(c, i, &r->to);
@@ -378,17 +406,18 @@ static struct insn *return_commit(struct cpu *c, struct insn *i, const struct fa
 struct insn *x_ret_far(struct cpu *c, struct insn *i)
 {
     unsigned size = i->osize, release = i->imm & 0xffff;
-    struct far_return r = {.outer = false};
-    uint64_t eip, sel;
+    struct far_return r;
+    uint32_t v[2]; /* EIP, CS */
 
-    if (!stack_peek(c, 0, size, &eip) || !stack_peek(c, size, size, &sel)) {
+    if (!peek(c, 0, size, 2, v)) {
         return cpu_fault(c, i);
     }
     if (!descriptor_mode(c)) {
-        if (!real_target(c, (uint16_t)sel, (uint32_t)eip, &r.to)) {
+        r.outer = false;
+        if (!real_target(c, (uint16_t)v[1], v[0], &r.to)) {
             return cpu_fault(c, i);
         }
-    } else if (!return_target(c, i, (uint16_t)sel, (uint32_t)eip, 2 * size + release, &r)) {
+    } else if (!return_target(c, i, (uint16_t)v[1], v[0], 2 * size + release, &r)) {
         return cpu_fault(c, i);
     }
     return return_commit(c, i, &r, 2 * size + release, release);
@@ -402,11 +431,11 @@ static uint32_t common_flags(unsigned size)
     return size == 2 ? m : m | FLAG_RF | FLAG_AC | FLAG_ID;
 }
 
-static struct insn *iret_v86_or_real(struct cpu *c, struct insn *i, uint64_t eip, uint64_t sel,
+static struct insn *iret_v86_or_real(struct cpu *c, struct insn *i, uint32_t eip, uint32_t sel,
                                      uint32_t image)
 {
     uint32_t mask = common_flags(i->osize) | FLAG_IF;
-    struct far_return r = {.outer = false};
+    struct far_return r;
 
     if (!v86_mode(c)) {
         mask |= FLAG_IOPL;
@@ -418,7 +447,8 @@ static struct insn *iret_v86_or_real(struct cpu *c, struct insn *i, uint64_t eip
         mask = (mask & ~(uint32_t)FLAG_IF) | FLAG_VIF;
         image |= image & FLAG_IF ? FLAG_VIF : 0;
     }
-    if (!real_target(c, (uint16_t)sel, (uint32_t)eip, &r.to)) {
+    r.outer = false;
+    if (!real_target(c, (uint16_t)sel, eip, &r.to)) {
         return cpu_fault(c, i);
     }
     cpu_set_eflags(c, image, mask);
@@ -467,25 +497,23 @@ static struct insn *iret_task(struct cpu *c, struct insn *i)
 struct insn *x_iret(struct cpu *c, struct insn *i)
 {
     unsigned size = i->osize;
-    uint64_t eip, sel, image;
+    uint32_t v[3], mask; /* EIP, CS, EFLAGS */
     struct far_return r;
-    uint32_t mask;
 
     c->nmi_blocked = false;
     if (descriptor_mode(c) && (c->eflags & FLAG_NT)) {
         return iret_task(c, i);
     }
-    if (!stack_peek(c, 0, size, &eip) || !stack_peek(c, size, size, &sel) ||
-        !stack_peek(c, 2 * size, size, &image)) {
+    if (!peek(c, 0, size, 3, v)) {
         return cpu_fault(c, i);
     }
     if (!descriptor_mode(c)) {
-        return iret_v86_or_real(c, i, eip, sel, (uint32_t)image);
+        return iret_v86_or_real(c, i, v[0], v[1], v[2]);
     }
-    if (size == 4 && (image & FLAG_VM) && c->cpl == 0) {
-        return iret_to_v86(c, i, (uint32_t)eip, (uint16_t)sel, (uint32_t)image);
+    if (size == 4 && (v[2] & FLAG_VM) && c->cpl == 0) {
+        return iret_to_v86(c, i, v[0], (uint16_t)v[1], v[2]);
     }
-    if (!return_target(c, i, (uint16_t)sel, (uint32_t)eip, 3 * size, &r)) {
+    if (!return_target(c, i, (uint16_t)v[1], v[0], 3 * size, &r)) {
         return cpu_fault(c, i);
     }
     mask = common_flags(size);
@@ -495,7 +523,7 @@ struct insn *x_iret(struct cpu *c, struct insn *i)
     if (c->cpl == 0) {
         mask |= size == 2 ? FLAG_IOPL : FLAG_IOPL | FLAG_VIF | FLAG_VIP;
     }
-    cpu_set_eflags(c, (uint32_t)image, mask);
+    cpu_set_eflags(c, v[2], mask);
     return return_commit(c, i, &r, 3 * size, 0);
 }
 
@@ -762,15 +790,12 @@ struct insn *x_verw(struct cpu *c, struct insn *i)
 
 /* --- SYSENTER, SYSEXIT ---------------------------------------------------------------------- */
 
-static struct insn *fast_transfer(struct cpu *c, struct insn *i, uint16_t cs, uint16_t ss,
+ALWAYS_INLINE struct insn *fast_transfer(struct cpu *c, struct insn *i, uint16_t cs, uint16_t ss,
                                   unsigned cpl, uint32_t eip, uint32_t esp)
 {
-    struct segment code = seg_flat((uint16_t)(cs | cpl), true, cpl);
-    struct segment stack = seg_flat((uint16_t)(ss | cpl), false, cpl);
-
     cpu_set_cpl(c, cpl);
-    seg_set(c, SEG_CS, &code);
-    seg_set(c, SEG_SS, &stack);
+    seg_set(c, SEG_CS, &seg_flat[true][cpl != 0], (uint16_t)(cs | cpl));
+    seg_set(c, SEG_SS, &seg_flat[false][cpl != 0], (uint16_t)(ss | cpl));
     set_reg32(c, REG_ESP, esp);
     return cpu_leave_at(c, i, eip);
 }
@@ -782,7 +807,10 @@ struct insn *x_sysenter(struct cpu *c, struct insn *i)
     if (!protected_mode(c) || cs == 0) {
         return cpu_raise_err(c, i, EXC_GP, 0);
     }
-    cpu_set_eflags(c, 0, FLAG_VM | FLAG_IF | FLAG_RF);
+    if (UNLIKELY(v86_mode(c))) {
+        cpu_set_eflags(c, 0, FLAG_VM);
+    }
+    c->eflags &= ~(uint32_t)(FLAG_IF | FLAG_RF);
     return fast_transfer(c, i, cs, (uint16_t)(cs + 8), 0, (uint32_t)c->sysenter_eip,
                          (uint32_t)c->sysenter_esp);
 }

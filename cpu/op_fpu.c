@@ -676,6 +676,21 @@ FPU_WAITING(fldz, load_const(c, i, SF_ZERO_CONST))
 
 /* --- stores ---------------------------------------------------------------------------------- */
 
+/* An unmasked exception keeps the value back, but the address is checked all the same. */
+COLD static bool store_nothing(struct cpu *c, const struct insn *i, unsigned size)
+{
+    uint64_t la;
+
+    if (!seg_linear(c, i->seg, insn_ea(c, i), size, ACC_WRITE, &la)) {
+        return false;
+    }
+    if (c->cpl == 3 && (c->cr0 & CR0_AM) && (c->eflags & FLAG_AC) &&
+        (la & (size == 10 ? 7 : size - 1))) {
+        return exc_set_err(c, EXC_AC, 0);
+    }
+    return lin_probe(c, la, size, true);
+}
+
 /* Flags of a store are committed behind the memory access, which may fault. */
 ALWAYS_INLINE struct insn *store_mem(struct cpu *c, struct insn *i, unsigned size,
                                      store_fn *convert, uint64_t indefinite, bool pop)
@@ -692,7 +707,7 @@ ALWAYS_INLINE struct insn *store_mem(struct cpu *c, struct insn *i, unsigned siz
         bits = convert(fpu_st(c, 0), &s);
         store = !sf_no_store(&s);
     }
-    if (LIKELY(store) && !fpu_store(c, i, size, bits)) {
+    if (UNLIKELY(!(store ? fpu_store(c, i, size, bits) : store_nothing(c, i, size)))) {
         return cpu_fault(c, i);
     }
     fpu_note_mem(c, i);
@@ -762,7 +777,8 @@ static struct insn *store_80(struct cpu *c, struct insn *i, bool bcd)
     } else {
         bytes_f80(b, fpu_st(c, 0));
     }
-    if (store && !mem_write_bytes(c, i->seg, insn_ea(c, i), b, sizeof b)) {
+    if (!(store ? mem_write_bytes(c, i->seg, insn_ea(c, i), b, sizeof b)
+                : store_nothing(c, i, sizeof b))) {
         return cpu_fault(c, i);
     }
     fpu_note_mem(c, i);

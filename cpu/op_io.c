@@ -117,8 +117,7 @@ static bool ins_element(struct cpu *c, const struct insn *i)
     uint16_t port = reg16(c, REG_EDX);
     uint64_t la;
 
-    if (!port_allowed(c, port, size) ||
-        !seg_linear(c, SEG_ES, reg32(c, REG_EDI) & string_mask(i), size, ACC_WRITE, &la) ||
+    if (!seg_linear(c, SEG_ES, reg32(c, REG_EDI) & string_mask(i), size, ACC_WRITE, &la) ||
         !lin_probe(c, la, size, true)) {
         return false;
     }
@@ -130,8 +129,7 @@ static bool outs_element(struct cpu *c, const struct insn *i)
     uint16_t port = reg16(c, REG_EDX);
     uint64_t v;
 
-    if (!port_allowed(c, port, i->osize) ||
-        !mem_read(c, i->seg, reg32(c, REG_ESI) & string_mask(i), i->osize, &v)) {
+    if (!mem_read(c, i->seg, reg32(c, REG_ESI) & string_mask(i), i->osize, &v)) {
         return false;
     }
     port_out(c, port, i->osize, v);
@@ -144,6 +142,10 @@ static struct insn *run_string(struct cpu *c, struct insn *i, unsigned reg,
     uint32_t by = c->eflags & FLAG_DF ? 0u - i->osize : i->osize, count;
     bool first;
 
+    /* Before the count: the processor refuses even when there is nothing to do. */
+    if (!port_allowed(c, reg16(c, REG_EDX), i->osize)) {
+        return cpu_fault(c, i);
+    }
     if (i->rep == REP_NONE) {
         if (!element(c, i)) {
             return cpu_fault(c, i);

@@ -22,6 +22,7 @@ SIMD_INSN(emms)
 {
     MMX_CHECK
     c->fpu.empty = 0xff;
+    c->fpu.top = 0; /* like every MMX instruction */
     return insn_next(i);
 }
 

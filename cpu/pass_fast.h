@@ -5,8 +5,7 @@
  */
 #define NEXT                                                                                   \
     {                                                                                          \
-        i++;                                                                                   \
-        GO                                                                                     \
+        GO_TO(i + 1)                                                                           \
     }
 #define SLOW(f)                                                                                \
     {                                                                                          \
@@ -27,22 +26,25 @@
         }                                                                                      \
         la = (uint32_t)sg_->base + ea_;                                                        \
     }
-#define TLB_CHECK(n, a, tag)                                                                   \
-    const struct tlb_entry *te_ = &c->tlb->e[TLB_INDEX(a)];                                    \
-    uint64_t td_ = (uint64_t)(a) - te_->tag;                                                   \
-    if (UNLIKELY(td_ > PAGE_SIZE - (n) / 8)) {                                                 \
+/* host_ is where the n bits at linear address a are; an access that crosses the page is not for us. */
+#define TLB_CHECK(n, a, map)                                                                   \
+    uint32_t ta_ = (a);                                                                        \
+    uintptr_t tp_ = c->map[ta_ >> PAGE_SHIFT];                                                 \
+    if (UNLIKELY(!tp_) ||                                                                      \
+        ((n) > 8 && UNLIKELY((ta_ & PAGE_MASK) > PAGE_SIZE - (n) / 8))) {                      \
         MISS                                                                                   \
-    }
+    }                                                                                          \
+    uint8_t *th_ = (uint8_t *)(tp_ + ta_);
 #define LOAD_AT(n, v, a)                                                                       \
     CAT3(uint, n, _t) v;                                                                       \
     {                                                                                          \
-        TLB_CHECK(n, a, rtag)                                                                  \
-        v = CAT3(GET, n, )(te_->host + td_);                                                   \
+        TLB_CHECK(n, a, rd)                                                                    \
+        v = CAT3(GET, n, )(th_);                                                               \
     }
 #define STORE_AT(n, a, val)                                                                    \
     {                                                                                          \
-        TLB_CHECK(n, a, wtag)                                                                  \
-        CAT3(PUT, n, )(te_->host + td_, (val));                                                \
+        TLB_CHECK(n, a, wr)                                                                    \
+        CAT3(PUT, n, )(th_, (val));                                                            \
     }
 #define LOAD(n, v) LOAD_AT(n, v, la)
 #define STORE(n, val) STORE_AT(n, la, val)
@@ -50,8 +52,8 @@
     uint8_t *host_;                                                                            \
     CAT3(uint, n, _t) v;                                                                       \
     {                                                                                          \
-        TLB_CHECK(n, la, wtag)                                                                 \
-        host_ = te_->host + td_;                                                               \
+        TLB_CHECK(n, la, wr)                                                                   \
+        host_ = th_;                                                                           \
         v = CAT3(GET, n, )(host_);                                                             \
     }
 #define RMW_END(n, val) CAT3(PUT, n, )(host_, (val));
@@ -93,23 +95,39 @@
 
 #define TAKE                                                                                   \
     {                                                                                          \
-        c->left -= i->idx + 1;                                                                 \
+        c->left -= i->src;                                                                     \
         if (UNLIKELY(c->left <= 0)) {                                                          \
             EVENT                                                                              \
         }                                                                                      \
-        i = i->link;                                                                           \
-        GO                                                                                     \
+        GO_TO(i->link)                                                                         \
     }
-#define INDIRECT(target)                                                                       \
+#define INDIRECT_AT(target, page)                                                              \
     {                                                                                          \
         uint32_t it_ = (target);                                                               \
         const struct jump_entry *je_ = &c->jump[JUMP_HASH(it_)];                               \
-        c->left -= i->idx + 1;                                                                 \
-        if (LIKELY(je_->key == ((uint64_t)c->link_gen << 32 | it_) && c->left > 0)) {          \
-            c->page_eip = je_->page_eip;                                                       \
-            i = je_->rec;                                                                      \
-            GO                                                                                 \
+        c->left -= i->src;                                                                     \
+        if (LIKELY(je_->key == (c->link_key | it_) && c->left > 0)) {                          \
+            c->page_eip = page;                                                                \
+            GO_TO(je_->rec)                                                                    \
         }                                                                                      \
         c->eip = it_;                                                                          \
-        LOOKUP                                                                    \
+        LOOKUP                                                                                 \
     }
+/*
+ * A conditional branch joined to the instruction before it (fastgen.c): its own record is the next one.
+ * FUSE_CMP is CMP with the decision taken from the operands.
+ */
+#define FUSED(condition)                                                                       \
+    if (condition) {                                                                           \
+        i++;                                                                                   \
+        TAKE                                                                                   \
+    }                                                                                          \
+    GO_TO(i + 2)
+#define FUSE_CMP(n, cc, x, y)                                                                  \
+    CAT3(uint, n, _t) fa_ = (x), fb_ = (y);                                                    \
+    bool fused_ = CAT3(sem_cond, n, )(cc, fa_, fb_);                                           \
+    (void)CAT3(sem_sub, n, )(c, fa_, fb_)
+/* Flat code: the base of CS is 0. */
+#define INDIRECT(target) INDIRECT_AT(target, it_ & ~PAGE_MASK)
+#define INDIRECT_SEG(target)                                                                   \
+    INDIRECT_AT(target, it_ - (((uint32_t)c->seg[SEG_CS].base + it_) & PAGE_MASK))

@@ -4,6 +4,7 @@
  */
 #define NEXT return i + 1;
 #define GO return i;
+#define GO_TO(to) return to;
 #define EXIT return i;
 #define SLOW(f) return f(c, i);
 #define RAISE(vector) return cpu_raise(c, i, (vector))
@@ -63,15 +64,16 @@
 
 #define TAKE                                                                                   \
     {                                                                                          \
-        c->left -= i->idx + 1;                                                                 \
+        c->left -= i->src;                                                                     \
         if (UNLIKELY(c->left <= 0)) {                                                          \
             return exec_event(c, i);                                                           \
         }                                                                                      \
         return i->link;                                                                        \
     }
+#define INDIRECT_SEG(target) INDIRECT(target)
 #define INDIRECT(target)                                                                       \
     {                                                                                          \
         c->eip = (target);                                                                     \
-        c->left -= i->idx + 1;                                                                 \
+        c->left -= i->src;                                                                     \
         return exec_indirect(c, i);                                                            \
     }

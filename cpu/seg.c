@@ -20,6 +20,7 @@ void seg_window(struct segment *s, bool descriptors)
 
     s->lo = 0;
     s->rlen = s->wlen = 0;
+    s->flat = 0;
     if (!(s->attr & ATTR_P)) {
         return;
     }
@@ -32,21 +33,16 @@ void seg_window(struct segment *s, bool descriptors)
             s->lo = 0;
         }
     }
-    if (!descriptors) { /* real and V86 mode read and write through any register */
-        s->rlen = s->wlen = len;
-        return;
-    }
-    if (!(type & TYPE_CODE) || (type & TYPE_READ)) {
+    /* real and V86 mode read and write through any register */
+    if (!descriptors || !(type & TYPE_CODE) || (type & TYPE_READ)) {
         s->rlen = len;
     }
-    if (!(type & TYPE_CODE) && (type & TYPE_WRITE)) {
+    if (!descriptors || (!(type & TYPE_CODE) && (type & TYPE_WRITE))) {
         s->wlen = len;
     }
-}
-
-static bool flat_data(const struct segment *s)
-{
-    return s->base == 0 && s->lo == 0 && s->rlen == SPAN_4G && s->wlen == SPAN_4G;
+    if (s->base == 0 && s->lo == 0 && s->rlen == SPAN_4G) {
+        s->flat = FLAT_READ | (s->wlen == SPAN_4G ? FLAT_DATA : 0);
+    }
 }
 
 static bool code_breakpoints(const struct cpu *c)
@@ -69,8 +65,8 @@ static void update_mode_word(struct cpu *c)
     if (cs->attr & ATTR_DB) {
         mode |= MODE_CODE32;
     }
-    if (cs->base == 0 && cs->lo == 0 && cs->rlen == SPAN_4G && (ss->attr & ATTR_DB) &&
-        flat_data(ss) && flat_data(&c->seg[SEG_DS]) && flat_data(&c->seg[SEG_ES])) {
+    if ((cs->flat & FLAT_READ) && (ss->attr & ATTR_DB) &&
+        (ss->flat & c->seg[SEG_DS].flat & c->seg[SEG_ES].flat & FLAT_DATA)) {
         mode |= MODE_FLAT;
     }
     /* One instruction at a time also lets the trap of a data breakpoint follow its instruction. */
@@ -110,17 +106,11 @@ void cpu_update_mode(struct cpu *c)
     update_mode_word(c);
 }
 
-void cpu_set_cpl(struct cpu *c, unsigned cpl)
-{
-    c->cpl = (uint8_t)cpl;
-    tlb_select(c);
-}
-
 void cpu_set_eflags(struct cpu *c, uint32_t image, uint32_t mask)
 {
     uint32_t old = flags_get(c), now;
 
-    mask &= cpu_eflags_mask(c);
+    mask &= c->eflags_mask;
     now = (old & ~mask) | (image & mask);
     flags_put(c, now);
     if ((old ^ now) & (FLAG_VM | FLAG_AC | FLAG_TF)) {
@@ -128,7 +118,7 @@ void cpu_set_eflags(struct cpu *c, uint32_t image, uint32_t mask)
     }
 }
 
-void seg_set(struct cpu *c, unsigned seg, const struct segment *s)
+void seg_set_other(struct cpu *c, unsigned seg, const struct segment *s, uint16_t sel)
 {
     struct segment *to = &c->seg[seg];
 
@@ -137,7 +127,8 @@ void seg_set(struct cpu *c, unsigned seg, const struct segment *s)
         trace_unlink(c);
     }
     *to = *s;
-    seg_update(c, seg);
+    to->sel = sel;
+    update_mode_word(c);
 }
 
 /* --- real and V86 mode ---------------------------------------------------------------------- */
@@ -163,7 +154,7 @@ void seg_load_real(struct cpu *c, unsigned seg, uint16_t sel)
 {
     struct segment s = seg_real(c, seg, sel, v86_mode(c));
 
-    seg_set(c, seg, &s);
+    seg_set(c, seg, &s, sel);
 }
 
 /* --- descriptors ---------------------------------------------------------------------------- */
@@ -187,17 +178,26 @@ struct segment desc_to_segment(uint16_t sel, const struct desc *d)
     return s;
 }
 
-struct segment seg_flat(uint16_t sel, bool code, unsigned dpl)
+void seg_memo_renew(struct seg_memo *m, const struct desc *d)
 {
-    struct segment s = {0};
-
-    s.sel = sel;
-    s.limit = 0xffffffffu;
-    s.attr = ATTR_G | ATTR_DB | ATTR_P | ATTR_S | dpl << ATTR_DPL_SHIFT | TYPE_ACCESSED |
-             (code ? TYPE_CODE | TYPE_READ : TYPE_WRITE);
-    seg_window(&s, true);
-    return s;
+    m->lo = d->lo;
+    m->hi = d->hi;
+    m->s = desc_to_segment(0, d);
 }
+
+#define FLAT_ATTR (ATTR_G | ATTR_DB | ATTR_P | ATTR_S | TYPE_ACCESSED)
+#define FLAT_SEGMENT(type, dpl, write)                                                         \
+    {                                                                                          \
+        .limit = 0xffffffffu, .attr = FLAT_ATTR | (type) | (dpl) << ATTR_DPL_SHIFT,            \
+        .flat = FLAT_READ | ((write) ? FLAT_DATA : 0), .rlen = SPAN_4G,                        \
+        .wlen = (write) ? SPAN_4G : 0,                                                         \
+    }
+#define FLAT_CODE_TYPE (TYPE_CODE | TYPE_READ)
+
+const struct segment seg_flat[2][2] = {
+    {FLAT_SEGMENT(TYPE_WRITE, 0u, true), FLAT_SEGMENT(TYPE_WRITE, 3u, true)},
+    {FLAT_SEGMENT(FLAT_CODE_TYPE, 0u, false), FLAT_SEGMENT(FLAT_CODE_TYPE, 3u, false)},
+};
 
 bool desc_look(struct cpu *c, uint16_t sel, struct desc *d, bool *fault)
 {
@@ -210,7 +210,7 @@ bool desc_look(struct cpu *c, uint16_t sel, struct desc *d, bool *fault)
         return false;
     }
     d->la = (uint32_t)(base + (sel & 0xfff8u));
-    if (!sys_read(c, d->la, 8, &v)) {
+    if (!sys_read8(c, d->la, &v)) {
         *fault = true;
         return false;
     }
@@ -219,18 +219,15 @@ bool desc_look(struct cpu *c, uint16_t sel, struct desc *d, bool *fault)
     return true;
 }
 
-bool desc_fetch(struct cpu *c, uint16_t sel, unsigned vector, struct desc *d)
+bool desc_fetch_any(struct cpu *c, uint16_t sel, unsigned vector, struct desc *d)
 {
     bool fault;
 
     return desc_look(c, sel, d, &fault) || (!fault && exc_sel(c, vector, sel));
 }
 
-bool desc_set_accessed(struct cpu *c, struct desc *d)
+bool desc_mark_accessed(struct cpu *c, struct desc *d)
 {
-    if (d->hi & TYPE_ACCESSED << 8) {
-        return true;
-    }
     d->hi |= TYPE_ACCESSED << 8;
     return sys_write(c, d->la + 5, 1, (d->hi >> 8) & 0xff);
 }
@@ -266,7 +263,7 @@ static bool data_allowed(struct cpu *c, uint16_t sel, unsigned cpl, unsigned vec
 }
 
 bool seg_prepare(struct cpu *c, unsigned seg, uint16_t sel, unsigned cpl, unsigned vector,
-                 struct segment *out)
+                 struct seg_value *out)
 {
     struct desc d;
 
@@ -274,10 +271,11 @@ bool seg_prepare(struct cpu *c, unsigned seg, uint16_t sel, unsigned cpl, unsign
         if (seg == SEG_SS) {
             return exc_set_err(c, vector, 0);
         }
-        *out = c->seg[seg]; /* base and limit stay for a later real mode */
+        out->own = c->seg[seg]; /* base and limit stay for a later real mode */
+        out->own.attr &= ATTR_DB | ATTR_G;
+        seg_window(&out->own, true);
+        out->s = &out->own;
         out->sel = sel;
-        out->attr &= ATTR_DB | ATTR_G;
-        seg_window(out, true);
         return true;
     }
     if (!desc_fetch(c, sel, vector, &d)) {
@@ -290,22 +288,22 @@ bool seg_prepare(struct cpu *c, unsigned seg, uint16_t sel, unsigned cpl, unsign
     if (!desc_set_accessed(c, &d)) {
         return false;
     }
-    *out = desc_to_segment(sel, &d);
+    desc_segment(c, seg, sel, &d, out);
     return true;
 }
 
 bool seg_load(struct cpu *c, unsigned seg, uint16_t sel)
 {
-    struct segment s;
+    struct seg_value v;
 
     if (!descriptor_mode(c)) {
         seg_load_real(c, seg, sel);
         return true;
     }
-    if (!seg_prepare(c, seg, sel, c->cpl, EXC_GP, &s)) {
+    if (!seg_prepare(c, seg, sel, c->cpl, EXC_GP, &v)) {
         return false;
     }
-    seg_set(c, seg, &s);
+    seg_set_value(c, seg, &v);
     return true;
 }
 

@@ -146,18 +146,15 @@ void cpu_set_reg(struct cpu *c, enum cpu_reg r, uint64_t value)
 void cpu_enter_flat32(struct cpu *c, uint32_t eip)
 {
     static const uint8_t data[] = {SEG_ES, SEG_SS, SEG_DS, SEG_FS, SEG_GS};
-    struct segment s;
     unsigned n;
 
     c->cr0 = (c->cr0 & ~(uint64_t)CR0_PG) | CR0_PE;
     c->cpl = 0;
     flags_put(c, 2);
     /* The selectors that the boot protocols' own descriptor tables use. */
-    s = seg_flat(0x10, true, 0);
-    seg_set(c, SEG_CS, &s);
-    s = seg_flat(0x18, false, 0);
+    seg_set(c, SEG_CS, &seg_flat[true][false], 0x10);
     for (n = 0; n < ARRAY_LEN(data); n++) {
-        seg_set(c, data[n], &s);
+        seg_set(c, data[n], &seg_flat[false][false], 0x18);
     }
     c->eip = eip;
     c->halted = c->shutdown = c->shadow = false;
@@ -376,7 +373,7 @@ bool cpu_load(struct cpu *c, struct snap_reader *r, struct err *e)
     for (n = 0; n < ARRAY_LEN(c->xmm); n++) {
         snap_get_fields(r, xmm_fields, &c->xmm[n]);
     }
-    flags_put(c, image & (cpu_eflags_mask(c) | 2));
+    flags_put(c, image & (c->eflags_mask | 2));
     c->cpl &= 3;
     c->fpu.top &= 7;
     c->step = false;

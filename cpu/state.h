@@ -70,11 +70,24 @@ struct segment {
     uint32_t limit; /* in bytes, last valid offset (expand-up) */
     uint32_t attr;
     uint16_t sel;
-    /* derived by seg_update(): an access of `size` bytes at offset ea is in the window when
+    /* derived by seg_window(): an access of `size` bytes at offset ea is in the window when
      * (uint64_t)(uint32_t)(ea - lo) + size <= rlen (reads) or wlen (writes). */
+    uint16_t flat; /* FLAT_ bits */
     uint32_t lo;
     uint64_t rlen, wlen;
 };
+enum {
+    FLAT_READ = 1, /* base 0, reads of 4 GB */
+    FLAT_DATA = 2, /* and writes */
+};
+
+/* Descriptors seen last, by use and table index: what desc_segment() makes of the same bits. */
+struct seg_memo {
+    uint32_t lo, hi;
+    struct segment s; /* but the selector */
+};
+#define SEG_MEMOS 32
+enum { MEMO_CODE, MEMO_STACK, MEMO_DATA, MEMO_KINDS };
 
 struct desc_table {
     uint64_t base;
@@ -121,6 +134,10 @@ struct tlb_entry {
 #define TLB_BITS 10
 #define TLB_SIZE (1u << TLB_BITS)
 #define TLB_INDEX(la) (((la) >> PAGE_SHIFT) & (TLB_SIZE - 1))
+#define TLB_PAGES (1u << (32 - PAGE_SHIFT))
+#define TLB_PAGES_FILLED 32768u
+#define TLB_PAGE_GLOBAL 0x80000000u
+#define TLB_PAGE_TRACKED 0x40000000u /* writes set a dirty flag */
 
 /* What the slow path knows about the same entry; valid for pages without host memory too. */
 struct tlb_info {
@@ -143,7 +160,15 @@ struct itlb_entry {
 #define ITLB_BITS 8
 #define ITLB_SIZE (1u << ITLB_BITS)
 
+/*
+ * rd and wr are what the hot handlers use: per linear page (of 2^20) the host address minus the linear address
+ * of a page that may be read (written) directly, or 0.  An entry there may outlive its slot in e[], never the
+ * translation: every page with an entry is in `pages`, so that a flush costs what was filled.
+ */
 struct tlb {
+    uintptr_t *rd, *wr;
+    uint32_t *pages; /* linear page numbers with TLB_PAGE_ bits, repeats allowed */
+    uint32_t npages;
     struct tlb_entry e[TLB_SIZE];
     struct tlb_info info[TLB_SIZE];
     struct itlb_entry code[ITLB_SIZE];
@@ -168,7 +193,6 @@ enum {
  */
 struct jump_entry {
     uint64_t key;
-    uint64_t page_eip;
     struct insn *rec;
 };
 #define JUMP_BITS 12
@@ -182,17 +206,19 @@ struct cpu {
     union {
         uint64_t q[REG_SLOTS];
     } r;
-    /* lazy OSZAPC, see flags.h */
+    /* lazy OSZAPC, see flags.h; not side by side, or compilers join the stores through a vector register */
     uint64_t fres;
-    uint32_t faux;
-    uint32_t eflags; /* everything but OSZAPC; bit 1 set */
+    int64_t left;        /* instructions until the run loop must be entered */
+    uint64_t faux;
 
     /* run loop (exec.h) */
+    uint32_t eflags;     /* everything but OSZAPC; bit 1 set */
     uint64_t page_eip;   /* EIP of the first byte of the code page that is executing */
-    int64_t left;        /* instructions until the run loop must be entered */
+    uintptr_t *rd, *wr;  /* those of tlb */
     struct tlb *tlb;     /* the one in force: tlb_kernel, tlb_user or tlb_slow */
     uint32_t link_gen;   /* cross-page links and jump-cache entries of another generation are dead;
                             bit 0 is CPL = 3, see trace_unlink and tlb_select */
+    uint64_t link_key;   /* link_gen << 32 */
     struct jump_entry *jump;
     uint32_t mode;       /* MODE_ bits, derived */
     struct insn *cur;    /* instruction in the slow path, for exact time and faults; NULL outside */
@@ -243,6 +269,8 @@ struct cpu {
     struct cpu_config cfg;
     const struct cpu_model *model;
     uint32_t cpuid_edx, cpuid_ecx, cpuid_ext, features; /* the model's, edited by +feature -feature */
+    uint32_t eflags_mask; /* bits that the model has */
+    struct seg_memo seg_memo[MEMO_KINDS][SEG_MEMOS];
     struct bus *mem, *io;
     struct trace_cache *tc;
     struct tlb tlb_kernel, tlb_user;

@@ -23,6 +23,54 @@ ALWAYS_INLINE struct tlb *tlb_for(struct cpu *c, bool user)
     return user == (c->cpl == 3) ? c->tlb : user ? &c->tlb_user : &c->tlb_kernel;
 }
 
+/* Where a hit in t has the bytes, NULL: not a hit.  Nothing else is to be checked then. */
+ALWAYS_INLINE uint8_t *tlb_read_hit(const struct tlb *t, uint64_t la, unsigned size)
+{
+    const struct tlb_entry *e = &t->e[TLB_INDEX(la)];
+    uint64_t d = la - e->rtag;
+
+    return LIKELY(d <= PAGE_SIZE - size) ? e->host + d : NULL;
+}
+
+ALWAYS_INLINE uint8_t *tlb_write_hit(const struct tlb *t, uint64_t la, unsigned size)
+{
+    const struct tlb_entry *e = &t->e[TLB_INDEX(la)];
+    uint64_t d = la - e->wtag;
+
+    return LIKELY(d <= PAGE_SIZE - size) ? e->host + d : NULL;
+}
+
+ALWAYS_INLINE void tlb_use(struct cpu *c, struct tlb *t)
+{
+    c->tlb = t;
+    c->rd = t->rd;
+    c->wr = t->wr;
+    trace_set_gen(c, (c->link_gen & ~1u) | (c->cpl == 3));
+}
+
+/* CPL changes go through here. */
+ALWAYS_INLINE void cpu_set_cpl(struct cpu *c, unsigned cpl)
+{
+    c->cpl = (uint8_t)cpl;
+    if (UNLIKELY((c->dr[7] & 0xff) || ((c->eflags & FLAG_AC) && (c->cr0 & CR0_AM)))) {
+        tlb_select(c);
+    } else {
+        tlb_use(c, cpl == 3 ? &c->tlb_user : &c->tlb_kernel);
+    }
+}
+
+/* sys_read() of a descriptor. */
+ALWAYS_INLINE bool sys_read8(struct cpu *c, uint64_t la, uint64_t *v)
+{
+    const uint8_t *host = tlb_read_hit(tlb_for(c, false), (uint32_t)la, 8);
+
+    if (LIKELY(host != NULL)) {
+        *v = get64(host);
+        return true;
+    }
+    return sys_read(c, la, 8, v);
+}
+
 /* --- paging control (mmu.c) ----------------------------------------------------------------- */
 
 /*
@@ -101,15 +149,59 @@ uint32_t desc_limit(const struct desc *d); /* in bytes */
 /*
  * Fetches the descriptor of a non-null selector; outside of the table: `vector` with the selector.
  */
-bool desc_fetch(struct cpu *c, uint16_t sel, unsigned vector, struct desc *d);
+bool desc_fetch_any(struct cpu *c, uint16_t sel, unsigned vector, struct desc *d);
+ALWAYS_INLINE bool desc_fetch(struct cpu *c, uint16_t sel, unsigned vector, struct desc *d)
+{
+    if (LIKELY(!(sel & 4) && (sel | 7u) <= c->gdtr.limit)) {
+        const uint8_t *host;
+
+        d->la = (uint32_t)(c->gdtr.base + (sel & 0xfff8u));
+        host = tlb_read_hit(tlb_for(c, false), d->la, 8);
+        if (LIKELY(host != NULL)) {
+            d->lo = get32(host);
+            d->hi = get32(host + 4);
+            return true;
+        }
+    }
+    return desc_fetch_any(c, sel, vector, d);
+}
 /*
  * The same for instructions that answer in ZF: false with *fault clear means "no such descriptor".
  */
 bool desc_look(struct cpu *c, uint16_t sel, struct desc *d, bool *fault);
-bool desc_set_accessed(struct cpu *c, struct desc *d);
+bool desc_mark_accessed(struct cpu *c, struct desc *d);
+ALWAYS_INLINE bool desc_set_accessed(struct cpu *c, struct desc *d)
+{
+    return LIKELY(d->hi & TYPE_ACCESSED << 8) || desc_mark_accessed(c, d);
+}
 /* Rewrites the type of a system descriptor (busy bit of a TSS). */
 bool desc_set_busy(struct cpu *c, struct desc *d, bool busy);
+/* The cache contents for a descriptor. */
 struct segment desc_to_segment(uint16_t sel, const struct desc *d);
+
+/*
+ * What a segment register is about to get.  s is shared and has no selector of its own; it is
+ * valid until the next descriptor of the same use (code, stack, data) is looked at.
+ */
+struct seg_value {
+    const struct segment *s;
+    uint16_t sel;
+    struct segment own; /* what s points at when it came from no descriptor */
+};
+/* The value for the descriptor of a code or data segment. */
+void seg_memo_renew(struct seg_memo *m, const struct desc *d);
+ALWAYS_INLINE void desc_segment(struct cpu *c, unsigned seg, uint16_t sel, const struct desc *d,
+                                struct seg_value *out)
+{
+    unsigned use = seg == SEG_CS ? MEMO_CODE : seg == SEG_SS ? MEMO_STACK : MEMO_DATA;
+    struct seg_memo *m = &c->seg_memo[use][sel >> 3 & (SEG_MEMOS - 1)];
+
+    if (UNLIKELY(m->lo != d->lo || m->hi != d->hi)) {
+        seg_memo_renew(m, d);
+    }
+    out->s = &m->s;
+    out->sel = sel;
+}
 
 /* #vector with a selector error code. */
 ALWAYS_INLINE bool exc_sel(struct cpu *c, unsigned vector, uint16_t sel)
@@ -122,19 +214,35 @@ ALWAYS_INLINE bool exc_sel(struct cpu *c, unsigned vector, uint16_t sel)
  * contents. vector is EXC_GP, or EXC_TS in task switches and for stacks out of a TSS.
  */
 bool seg_prepare(struct cpu *c, unsigned seg, uint16_t sel, unsigned cpl, unsigned vector,
-                 struct segment *out);
+                 struct seg_value *out);
 /* The same for SS with the privilege that the new code segment will have. */
 ALWAYS_INLINE bool seg_prepare_stack(struct cpu *c, uint16_t sel, unsigned cpl, unsigned vector,
-                                     struct segment *out)
+                                     struct seg_value *out)
 {
     return seg_prepare(c, SEG_SS, sel, cpl, vector, out);
 }
-/* Commits; derived fields included.  A changed CS makes cross-page links stale. */
-void seg_set(struct cpu *c, unsigned seg, const struct segment *s);
+/* Commits a segment with its window.  A changed CS makes cross-page links stale. */
+void seg_set_other(struct cpu *c, unsigned seg, const struct segment *s, uint16_t sel);
+ALWAYS_INLINE void seg_set(struct cpu *c, unsigned seg, const struct segment *s, uint16_t sel)
+{
+    struct segment *to = &c->seg[seg];
+
+    /* From flat to flat of the same kind nothing changes that anything else is derived from. */
+    if (LIKELY(s->flat != 0 && to->flat == s->flat && !((to->attr ^ s->attr) & ATTR_DB))) {
+        to->attr = s->attr;
+        to->sel = sel;
+    } else {
+        seg_set_other(c, seg, s, sel);
+    }
+}
+ALWAYS_INLINE void seg_set_value(struct cpu *c, unsigned seg, const struct seg_value *v)
+{
+    seg_set(c, seg, v->s, v->sel);
+}
 /* The cache contents real mode (or V86) gives for a selector. */
 struct segment seg_real(const struct cpu *c, unsigned seg, uint16_t sel, bool v86);
-/* Flat segments of SYSENTER, SYSEXIT and the flat entry state. */
-struct segment seg_flat(uint16_t sel, bool code, unsigned dpl);
+/* Flat segments of SYSENTER, SYSEXIT and the flat entry state, without selector: [code][user]. */
+extern const struct segment seg_flat[2][2];
 /* Access window of a segment that is not in force yet. */
 void seg_window(struct segment *s, bool descriptors);
 /* Clears ES, DS, FS, GS that privilege `cpl` may not keep (returns to an outer level). */
@@ -150,6 +258,7 @@ struct frame {
     unsigned size;            /* 2 or 4 */
     bool user;                /* privilege of the stores */
     uint16_t error;           /* error code of #SS */
+    uint8_t *host;            /* where a checked frame goes in one piece, or NULL */
     unsigned n;
     uint32_t val[FRAME_MAX];
 };
@@ -209,8 +318,6 @@ ALWAYS_INLINE bool need_descriptors(struct cpu *c)
     return descriptor_mode(c) || exc_set(c, EXC_UD);
 }
 
-/* EFLAGS bits that the model has. */
-uint32_t cpu_eflags_mask(const struct cpu *c);
 /* Hits of data and I/O breakpoints go to c->debug_trap (access.c). */
 void debug_watch(struct cpu *c, uint64_t addr, unsigned size, unsigned kind);
 enum { WATCH_WRITE = 1, WATCH_IO = 2, WATCH_READ = 3 }; /* R/W field of DR7 that must match */

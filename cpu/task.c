@@ -112,7 +112,7 @@ static bool load_ldt(struct cpu *c, uint16_t sel)
 /* CS of a new task: its RPL becomes the CPL. */
 static bool load_code(struct cpu *c, uint16_t sel)
 {
-    struct segment s;
+    struct seg_value v;
     struct desc d;
     bool fits;
 
@@ -132,15 +132,15 @@ static bool load_code(struct cpu *c, uint16_t sel)
     if (!desc_set_accessed(c, &d)) {
         return false;
     }
-    s = desc_to_segment(sel, &d);
-    seg_set(c, SEG_CS, &s);
+    desc_segment(c, SEG_CS, sel, &d, &v);
+    seg_set_value(c, SEG_CS, &v);
     return true;
 }
 
 static bool load_segments(struct cpu *c, const struct task_state *t)
 {
     static const uint8_t data[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
-    struct segment s;
+    struct seg_value v;
     unsigned n;
 
     if (!load_ldt(c, t->ldt)) {
@@ -152,19 +152,19 @@ static bool load_segments(struct cpu *c, const struct task_state *t)
         }
         return true;
     }
-    if (!seg_prepare(c, SEG_SS, t->seg[SEG_SS], t->seg[SEG_CS] & 3, EXC_TS, &s)) {
+    if (!seg_prepare(c, SEG_SS, t->seg[SEG_SS], t->seg[SEG_CS] & 3, EXC_TS, &v)) {
         return false;
     }
     cpu_set_cpl(c, t->seg[SEG_CS] & 3);
-    seg_set(c, SEG_SS, &s);
+    seg_set_value(c, SEG_SS, &v);
     if (!load_code(c, t->seg[SEG_CS])) {
         return false;
     }
     for (n = 0; n < ARRAY_LEN(data); n++) {
-        if (!seg_prepare(c, data[n], t->seg[data[n]], c->cpl, EXC_TS, &s)) {
+        if (!seg_prepare(c, data[n], t->seg[data[n]], c->cpl, EXC_TS, &v)) {
             return false;
         }
-        seg_set(c, data[n], &s);
+        seg_set_value(c, data[n], &v);
     }
     return c->eip <= c->seg[SEG_CS].limit || exc_set_err(c, EXC_GP, 0);
 }
@@ -181,7 +181,7 @@ static void take_registers(struct cpu *c, const struct task_state *t, uint32_t e
         set_reg32(c, n, t->r[n]);
     }
     c->eip = t->eip;
-    flags_put(c, eflags & (cpu_eflags_mask(c) | 2));
+    flags_put(c, eflags & (c->eflags_mask | 2));
     for (n = 0; n < SEG_COUNT; n++) {
         c->seg[n].sel = t->seg[n];
         c->seg[n].attr &= ~(uint32_t)ATTR_P;
@@ -319,14 +319,11 @@ enum transfer task_enter(struct cpu *c, uint16_t sel, enum task_reason why, uint
 
 struct insn *transfer_end(struct cpu *c, struct insn *i, enum transfer t)
 {
-    struct insn *out;
-
     if (t == TRANSFER_FAULT) {
         return cpu_fault(c, i);
     }
-    out = cpu_leave_at(c, i, c->eip);
     if (t == TRANSFER_FAULT_NEW) {
         intr_exception(c, c->eip);
     }
-    return out;
+    return cpu_leave_at(c, i, c->eip);
 }

@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#include "cpu/specialise.h"
+
 #define POOL_BYTES (24u << 20)
 #define HASH_BITS 16
 #define PAGE_HASH_BITS 14
@@ -69,7 +71,7 @@ bool trace_cache_new(struct cpu *c)
     }
     set_handler(c, &tc->leave, H_exit);
     c->leave = &tc->leave;
-    c->link_gen = 2; /* no jump entry has generation 0 */
+    trace_set_gen(c, 2); /* no jump entry has generation 0 */
     return true;
 }
 
@@ -87,11 +89,12 @@ void trace_cache_free(struct cpu *c)
 
 void trace_unlink(struct cpu *c)
 {
-    c->link_gen += 2;
-    if (c->link_gen < 2) { /* wrapped: old generations would come alive again */
+    uint32_t gen = c->link_gen + 2;
+    if (gen < 2) { /* wrapped: old generations would come alive again */
         trace_flush(c);
-        c->link_gen |= 2;
+        gen |= 2;
     }
+    trace_set_gen(c, gen);
 }
 
 void trace_flush(struct cpu *c)
@@ -122,10 +125,8 @@ void trace_flush_now(struct cpu *c)
     memset(tc->by_pa, 0, sizeof tc->by_pa);
     memset(tc->by_page, 0, sizeof tc->by_page);
     memset(c->jump, 0, sizeof *c->jump << JUMP_BITS);
-    c->link_gen += 2;
-    if (c->link_gen < 2) {
-        c->link_gen |= 2;
-    }
+    uint32_t gen = c->link_gen + 2;
+    trace_set_gen(c, gen < 2 ? gen | 2 : gen);
     c->st.trace_flushes++;
 }
 
@@ -151,6 +152,7 @@ static void finish(const struct cpu *c, struct trace *t, bool fall)
         memset(f, 0, sizeof *f);
         set_handler(c, f, H_fall);
         f->idx = t->n & 63;
+        f->src = t->n;
         f->imm = t->pgoff[t->n];
     }
     for (unsigned k = 0; k < t->n; k++) {
@@ -182,6 +184,9 @@ static enum translate_kind add_insn(struct cpu *c, struct trace *t, enum decode_
     set_handler(c, i, i->id);
     if (k == TR_BRANCH || k == TR_JUMP) {
         t->branches |= 1u << t->n;
+    }
+    if (k == TR_BRANCH || k == TR_JUMP || k == TR_STOP) {
+        i->src = (uint8_t)(t->n + 1);
     }
     t->n++;
     t->pgoff[t->n] = (uint16_t)(pgoff + d->len);
@@ -228,6 +233,9 @@ static bool build(struct cpu *c, struct trace *t, const uint8_t *page, unsigned 
         return false;
     }
     finish(c, t, fall);
+    if (!c->cfg.generic_only) {
+        fast_specialise(c, t);
+    }
     return true;
 }
 
@@ -427,6 +435,17 @@ struct insn *x_stale(struct cpu *c, struct insn *i)
     return trace_lookup(c, 0);
 }
 
+struct insn *exec_resume(struct cpu *c)
+{
+    uint32_t eip = (uint32_t)c->eip;
+    const struct jump_entry *j = &c->jump[JUMP_HASH(eip)];
+    if (LIKELY(j->key == (c->link_key | eip))) {
+        c->page_eip = eip - (((uint32_t)c->seg[SEG_CS].base + eip) & PAGE_MASK);
+        return j->rec;
+    }
+    return exec_indirect(c, NULL);
+}
+
 struct insn *exec_indirect(struct cpu *c, struct insn *i UNUSED)
 {
     uint64_t eip = c->eip;
@@ -436,8 +455,7 @@ struct insn *exec_indirect(struct cpu *c, struct insn *i UNUSED)
     struct insn *to = trace_lookup(c, 0);
     if (linkable(c, to)) {
         struct jump_entry *j = &c->jump[JUMP_HASH(eip)];
-        j->key = (uint64_t)c->link_gen << 32 | (uint32_t)eip;
-        j->page_eip = c->page_eip;
+        j->key = c->link_key | (uint32_t)eip;
         j->rec = to;
     }
     return to;

@@ -52,6 +52,8 @@ ALWAYS_INLINE uint64_t branch_eip(const struct cpu *c, const struct insn *i)
 
 /* A near transfer whose target is c->eip; the instruction has been charged. */
 struct insn *exec_indirect(struct cpu *c, struct insn *i);
+/* The same at a boundary that the run loop has no use for (exec.c). */
+struct insn *exec_resume(struct cpu *c);
 /* Time is up (or something is pending) at a taken direct branch: leave at its target. */
 struct insn *exec_event(struct cpu *c, struct insn *i);
 

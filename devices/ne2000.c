@@ -469,8 +469,11 @@ static uint64_t ne2000_read(void *dev, uint64_t off, unsigned size)
     if (off >= DATA_PORT) {
         return data_read(n, size);
     }
+    if (size == 1) {
+        return reg_read(n, (unsigned)off);
+    }
     for (unsigned k = 0; k < size; k++) {
-        val |= (uint64_t)reg_read(n, (unsigned)off + k) << k * 8;
+        val |= ne2000_read(n, off + k, 1) << k * 8;
     }
     return val;
 }
@@ -486,8 +489,12 @@ static void ne2000_write(void *dev, uint64_t off, unsigned size, uint64_t val)
         }
         return;
     }
+    if (size == 1) {
+        reg_write(n, (unsigned)off, (uint8_t)val);
+        return;
+    }
     for (unsigned k = 0; k < size; k++) {
-        reg_write(n, (unsigned)off + k, (uint8_t)(val >> k * 8));
+        ne2000_write(n, off + k, 1, val >> k * 8 & 0xff);
     }
 }
 

@@ -14,6 +14,7 @@
 #include "devices/debugport.h"
 #include "devices/fdc82077.h"
 #include "devices/fwcfg.h"
+#include "devices/hpet.h"
 #include "devices/i440fx.h"
 #include "devices/i8042.h"
 #include "devices/i8237.h"
@@ -121,6 +122,48 @@ static void nmi_mask(void *ctx, bool masked)
 static struct irq_line isa_irq(struct oxbow *m, unsigned n)
 {
     return piix3_isa_line(m->pc.isa, n);
+}
+
+/*
+ * With an HPET, PIT (n = 0) and RTC (1) reach their interrupts only while it does not replace them.
+ */
+static void timer_irq(void *to, unsigned n, bool level)
+{
+    struct oxbow *m = to;
+    m->pc.timer_level[n] = level;
+    if (!m->pc.hpet_legacy) {
+        struct irq_line line = isa_irq(m, n ? 8 : 0);
+        irq_set(&line, level);
+    }
+}
+
+static struct irq_line timer_line(struct oxbow *m, unsigned n)
+{
+    return m->cfg.hpet ? (struct irq_line){timer_irq, m, n} : isa_irq(m, n ? 8 : 0);
+}
+
+static void hpet_pin(void *to, unsigned n, bool level)
+{
+    struct oxbow *m = to;
+    if (m->pc.ioapic) {
+        ioapic_irq(m->pc.ioapic, n, level);
+    }
+}
+
+static void hpet_isa(void *to, unsigned n, bool level)
+{
+    struct irq_line line = isa_irq(to, n);
+    irq_set(&line, level);
+}
+
+static void hpet_legacy(void *to, bool on)
+{
+    struct oxbow *m = to;
+    m->pc.hpet_legacy = on;
+    for (unsigned n = 0; n < 2; n++) {
+        struct irq_line line = isa_irq(m, n ? 8 : 0);
+        irq_set(&line, !on && m->pc.timer_level[n]);
+    }
 }
 
 /* The two sources of the A20 gate are ORed. */
@@ -309,7 +352,7 @@ static bool build_core(struct oxbow *m, struct err *e)
         return false;
     }
     pc->pit = add(m, &i8254_class, "i8254",
-                  &(struct i8254_config){0x40, {isa_irq(m, 0), {0}, {0}}}, e);
+                  &(struct i8254_config){0x40, {timer_line(m, 0), {0}, {0}}}, e);
     pc->speaker = pc->pit ? add(m, &speaker_class, "speaker",
                                 &(struct speaker_config){.port = 0x61,
                                                          .gate2 = {i8254_gate_line, pc->pit, 2},
@@ -332,12 +375,17 @@ static bool build_clock(struct oxbow *m, struct err *e)
         t = (struct oxbow_rtc){2000, 1, 1, 0, 0, 0};
     }
     struct mc146818_config c = {
-        .port = 0x70, .irq = isa_irq(m, 8), .nmi_mask = nmi_mask, .nmi_ctx = m,
+        .port = 0x70, .irq = timer_line(m, 1), .nmi_mask = nmi_mask, .nmi_ctx = m,
         .base = {(unsigned)t.year, (unsigned)t.month, (unsigned)t.day, (unsigned)t.hour,
                  (unsigned)t.minute, (unsigned)t.second},
     };
     m->pc.rtc = add(m, &mc146818_class, "mc146818", &c, e);
-    return m->pc.rtc != NULL;
+    if (!m->pc.rtc || !m->cfg.hpet) {
+        return m->pc.rtc != NULL;
+    }
+    struct hpet_config hpet = {
+        .base = 0xfed00000, .pin = hpet_pin, .isa = hpet_isa, .legacy = hpet_legacy, .to = m};
+    return add(m, &hpet_class, "hpet", &hpet, e) != NULL;
 }
 
 static bool build_keyboard(struct oxbow *m, struct err *e)

@@ -43,7 +43,8 @@ static bool step(struct headless *h, enum oxbow_stop *stop, struct err *e)
         return false;
     }
     *stop = oxbow_run(m, slice);
-    if (!ports_flush(&h->vm->ports, e) || !nets_turn(&h->vm->nets, false, e)) {
+    if (!ports_flush(&h->vm->ports, e) || !nets_turn(&h->vm->nets, false, e) ||
+        !sound_turn(&h->vm->sound, m, e)) {
         return false;
     }
     if (*stop != OXBOW_LIMIT && *stop != OXBOW_HELD) {

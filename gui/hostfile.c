@@ -152,6 +152,14 @@ void hostfile_close(int fd)
     close(fd);
 }
 
+bool hostfile_patch(int fd, uint64_t off, const void *data, size_t n)
+{
+    if (lseek(fd, 0, SEEK_CUR) < 0) {
+        return false;
+    }
+    return n == 0 || pwrite(fd, data, n, (off_t)off) == (ssize_t)n;
+}
+
 bool hostfile_same(int fd, const char *path)
 {
     struct stat a, b;

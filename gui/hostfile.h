@@ -20,6 +20,8 @@ long hostfile_peek(const char *path, uint64_t off, uint8_t *buf, size_t n, uint6
 int hostfile_output(const char *path, struct err *e);
 void hostfile_truncate(int fd);
 void hostfile_close(int fd);
+/* Overwrites bytes at `off`; where writing goes on stays.  False: a pipe, or failed, see errno. */
+bool hostfile_patch(int fd, uint64_t off, const void *data, size_t n);
 /* True when the path names the file behind fd. */
 bool hostfile_same(int fd, const char *path);
 /* A new sparse file of that size; never replaces one. */

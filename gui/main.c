@@ -47,7 +47,7 @@ static bool look_after_ports(void *ctx)
     struct err e;
 
     return ports_flush(&t->vm->ports, &e) && nets_turn(&t->vm->nets, true, &e) &&
-           terminal_poll(t, 0);
+           sound_turn(&t->vm->sound, t->vm->m, &e) && terminal_poll(t, 0);
 }
 
 static bool run_window(struct vm *vm, enum oxbow_stop *stop, struct err *e)
@@ -56,6 +56,7 @@ static bool run_window(struct vm *vm, enum oxbow_stop *stop, struct err *e)
     struct sdl_config c = {
         .name = vm->o.name, .full_screen = vm->o.full_screen,
         .stop_at = vm->o.has_stop_at ? vm->o.stop_at : UINT64_MAX,
+        .audio_rate = vm->o.audio.kind == AUDIO_SDL ? vm->o.audio.rate : 0,
         .poll = look_after_ports, .ctx = &t,
     };
     bool ok;

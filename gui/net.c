@@ -93,7 +93,9 @@ void nets_wire(struct nets *n, const struct options *o, struct oxbow_config *cfg
 static bool open_port(struct netport *p, const struct net_option *o,
                       bool (*is_input)(void *ctx, int fd), void *ctx, struct err *e)
 {
-    p->back = o->kind == NET_USER ? net_user_open(p, o, e) : net_socket_open(p, o, e);
+    p->back = o->kind == NET_USER  ? net_user_open(p, o, e)
+              : o->kind == NET_TAP ? net_tap_open(p, o, e)
+                                   : net_socket_open(p, o, e);
     if (p->back && o->dump) {
         p->dump = pcap_open(o->dump, is_input, ctx, e);
     }

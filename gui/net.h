@@ -72,5 +72,6 @@ short netpoll_result(const struct netpoll *p, int index);
 /* The back ends.  NULL: failed, see e. */
 struct netback *net_user_open(struct netport *p, const struct net_option *o, struct err *e);
 struct netback *net_socket_open(struct netport *p, const struct net_option *o, struct err *e);
+struct netback *net_tap_open(struct netport *p, const struct net_option *o, struct err *e);
 
 #endif

@@ -105,18 +105,22 @@ static const struct netback_ops socket_ops = {socket_send, socket_watch, socket_
 static bool internet(const struct net_option *o, const char *text, struct sockaddr_storage *to,
                      socklen_t *len, struct err *e)
 {
-    const char *colon = strrchr(text, ':');
+    const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : "";
     char host[256];
     struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_DGRAM}, *found = NULL;
-    size_t n = colon ? (size_t)(colon - text) : 0;
+    size_t n = colon ? (size_t)(colon - text) : strlen(text);
 
-    if (!colon || n >= sizeof host || colon[1] == 0) {
+    /* localaddr= of a group names an interface only. */
+    if (text == o->local && o->kind == NET_MCAST) {
+        port = "0";
+    }
+    if (*port == 0 || n >= sizeof host) {
         return err_set(e, "%s %s: write HOST:PORT", o->option, text);
     }
     memcpy(host, text, n);
     host[n] = 0;
     hints.ai_flags = n ? 0 : AI_PASSIVE;
-    if (getaddrinfo(n ? host : NULL, colon + 1, &hints, &found) != 0) {
+    if (getaddrinfo(n ? host : NULL, port, &hints, &found) != 0) {
         return err_set(e, "%s %s: there is no such address", o->option, text);
     }
     memcpy(to, found->ai_addr, found->ai_addrlen);

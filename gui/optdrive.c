@@ -193,9 +193,12 @@ bool opt_device(struct options *o, const char *value, const char *dir, struct er
         strcpy(driver, p.value);
         return opt_nic_device(o, driver, value, dir, e);
     }
+    if (opt_is_sound(p.value)) {
+        return opt_sound_device(o, strcmp(p.value, "sb16") == 0 ? "sb16" : "adlib", value, e);
+    }
     if (strcmp(p.value, "isa-debug-exit") != 0) {
-        return err_set(e, "-device %s: there is no such device; isa-debug-exit, ne2k_pci and "
-                          "ne2k_isa can be added", p.value);
+        return err_set(e, "-device %s: there is no such device; isa-debug-exit, ne2k_pci, "
+                          "ne2k_isa, sb16 and adlib can be added", p.value);
     }
     while (optvalue_next(&value, &p)) {
         bool base = strcmp(p.key, "iobase") == 0;

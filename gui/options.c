@@ -22,7 +22,7 @@ enum opt_kind {
     OPT_FLOPPY, OPT_DISK, OPT_CDROM, OPT_DRIVE,
     OPT_MEMORY, OPT_CPU, OPT_IPS, OPT_STOP_AT, OPT_BOOT, OPT_RTC, OPT_VGA, OPT_DISPLAY, OPT_NAME,
     OPT_SERIAL, OPT_PARALLEL, OPT_DEBUGCON, OPT_DEVICE, OPT_LOG, OPT_READCONFIG,
-    OPT_NIC, OPT_NETDEV, OPT_OBJECT,
+    OPT_NIC, OPT_NETDEV, OPT_OBJECT, OPT_AUDIO,
 };
 
 struct opt {
@@ -42,6 +42,8 @@ static const struct opt table[] = {
     {"vga", OPT_VGA, 0, 0, "std|none", "display adapter"},
     {"device", OPT_DEVICE, 0, 0, "isa-debug-exit[,iobase=P][,iosize=N]",
      "a port that ends the run with status (value << 1) | 1; also network adapters, see -netdev"},
+    {"device", OPT_DEVICE, 0, 0, "sb16[,iobase=P][,irq=N][,dma=N][,dma16=N]",
+     "a Sound Blaster 16 (0x220, 5, 1, 5); or adlib, an FM card"},
     {"rtc", OPT_RTC, 0, 0, "base=utc|localtime|DATE",
      "date of the clock (default: now; 2000-01-01 with -hash or -stop-at)"},
     {"ips", OPT_IPS, 0, 0, "N", "instructions per guest second (K, M, G: powers of 1000)"},
@@ -76,14 +78,19 @@ static const struct opt table[] = {
      "where text written to ports 0xE9 and 0x402 goes"},
     {"postlog", OPT_FILE, AT(postlog), 0, "FILE", "a line for each write to ports 0x80 and 0x190"},
     {"Network", OPT_GROUP, 0, 0, 0, 0},
-    {"nic", OPT_NIC, 0, 0, "user|socket|dgram|none[,model=ne2k_pci|ne2k_isa][,mac=..]...",
+    {"nic", OPT_NIC, 0, 0, "user|socket|dgram|tap|none[,model=ne2k_pci|ne2k_isa][,mac=..]...",
      "a network adapter and what it is connected to (default: none); also iobase=, irq= (ISA), "
      "romfile= (PCI), dump=FILE; user: hostfwd=tcp::P-:P, guestfwd=, restrict=on, tftp=DIR, "
-     "bootfile=F; socket: udp=HOST:PORT,localaddr=HOST:PORT or mcast=GROUP:PORT"},
-    {"netdev", OPT_NETDEV, 0, 0, "user|socket|dgram,id=NAME[,...]",
+     "bootfile=F; socket: udp=HOST:PORT,localaddr=HOST:PORT or mcast=GROUP:PORT; tap: ifname=NAME"},
+    {"netdev", OPT_NETDEV, 0, 0, "user|socket|dgram|tap,id=NAME[,...]",
      "the same without an adapter, for -device ne2k_pci,netdev=NAME"},
     {"object", OPT_OBJECT, 0, 0, "filter-dump,id=ID,netdev=NAME,file=FILE",
      "frames of a -netdev to a file that tcpdump reads"},
+    {"Sound", OPT_GROUP, 0, 0, 0, 0},
+    {"audio", OPT_AUDIO, 0, 0, "wav:FILE|sdl|none[,frequency=N]",
+     "where the speaker and sound cards are heard (default none; 44100 frames a second)"},
+    {"audiodev", OPT_AUDIO, 0, 0, "wav|sdl|none,id=NAME[,path=FILE]",
+     "the same, for -device sb16,audiodev=NAME"},
     {"Run", OPT_GROUP, 0, 0, 0, 0},
     {"no-reboot", OPT_FLAG, AT(no_reboot), 0, 0,
      "a reset ends the run; a triple fault with status 3"},
@@ -276,6 +283,8 @@ static bool apply(struct options *o, const struct opt *opt, const char *value, c
         return opt_netdev(o, value, dir, e);
     case OPT_OBJECT:
         return opt_object(o, value, dir, e);
+    case OPT_AUDIO:
+        return opt_audio(o, opt->name, value, dir, e);
     case OPT_LOG:
         return set_log(o, value, e);
     case OPT_READCONFIG: {

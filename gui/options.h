@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 
+#include "gui/optaudio.h"
 #include "gui/optnet.h"
 #include "memory/base.h"
 #include "memory/err.h"
@@ -56,6 +57,9 @@ struct options {
     struct nic_option nic[OXBOW_NICS];
     struct net_option netdev[NETDEVS];
     unsigned nics, netdevs;
+    struct oxbow_sb16 sb16;
+    bool adlib;
+    struct audio_option audio;
     bool debug_exit;
     uint16_t debug_exit_port, debug_exit_size;
     enum rtc_base rtc_base;

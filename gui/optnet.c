@@ -141,7 +141,7 @@ static bool set_kind(const char *option, const char *word, enum net_kind *kind, 
     static const struct {
         const char *word;
         enum net_kind kind;
-    } kinds[] = {{"user", NET_USER}, {"socket", NET_UDP}, {"dgram", NET_UDP}};
+    } kinds[] = {{"user", NET_USER}, {"socket", NET_UDP}, {"dgram", NET_UDP}, {"tap", NET_TAP}};
 
     for (unsigned n = 0; n < ARRAY_LEN(kinds); n++) {
         if (strcmp(word, kinds[n].word) == 0) {
@@ -149,7 +149,7 @@ static bool set_kind(const char *option, const char *word, enum net_kind *kind, 
             return true;
         }
     }
-    return err_set(e, "%s %s: there is no such network; use user, socket, dgram%s", option, word,
+    return err_set(e, "%s %s: there is no such network; use user, socket, dgram, tap%s", option, word,
                    strcmp(option, "-nic") == 0 ? " or none" : "");
 }
 
@@ -245,6 +245,18 @@ static enum word socket_word(struct options *o, struct net_option *n, const stru
     return WORD_UNKNOWN;
 }
 
+/* QEMU runs scripts to set the interface up; they can only be switched off here. */
+static enum word tap_word(struct options *o, struct net_option *n, const struct optpair *p,
+                          struct err *e)
+{
+    if (strcmp(p->key, "script") == 0 || strcmp(p->key, "downscript") == 0) {
+        return judged(strcmp(p->value, "no") == 0 ||
+                      err_set(e, "%s %s=%s: no script is run; set the interface up yourself and "
+                                 "write %s=no", n->option, p->key, p->value, p->key));
+    }
+    return strcmp(p->key, "ifname") == 0 ? text(o, &n->local, p->value, e) : WORD_UNKNOWN;
+}
+
 static enum word net_word(struct options *o, struct net_option *n, const struct optpair *p,
                           const char *dir, struct err *e)
 {
@@ -254,13 +266,16 @@ static enum word net_word(struct options *o, struct net_option *n, const struct 
     if (strcmp(p->key, "id") == 0) {
         return text(o, &n->id, p->value, e);
     }
-    return n->kind == NET_USER ? user_word(o, n, p, dir, e) : socket_word(o, n, p, dir, e);
+    return n->kind == NET_USER  ? user_word(o, n, p, dir, e)
+           : n->kind == NET_TAP ? tap_word(o, n, p, e)
+                                : socket_word(o, n, p, dir, e);
 }
 
 static bool unknown(const struct net_option *n, const struct optpair *p, struct err *e)
 {
-    const char *known = n->kind == NET_USER ? "hostfwd, guestfwd, restrict, ipv6, tftp, bootfile, hostname"
-                                            : "udp, mcast, localaddr, local.*, remote.*";
+    const char *known = n->kind == NET_USER  ? "hostfwd, guestfwd, restrict, ipv6, tftp, bootfile, hostname"
+                        : n->kind == NET_TAP ? "ifname, script, downscript"
+                                             : "udp, mcast, localaddr, local.*, remote.*";
 
     return *p->key ? err_set(e, "%s %s=: this setting is not there; use %s and dump", n->option,
                              p->key, known)
@@ -270,7 +285,11 @@ static bool unknown(const struct net_option *n, const struct optpair *p, struct 
 
 static bool add_net(struct options *o, const struct net_option *n, struct err *e)
 {
-    if (n->kind != NET_USER && (!n->remote || (n->kind != NET_MCAST && !n->local))) {
+    if (n->kind == NET_TAP) {
+        if (!n->local) {
+            return err_set(e, "%s tap: name the interface, as in tap,ifname=tap0", n->option);
+        }
+    } else if (n->kind != NET_USER && (!n->remote || (n->kind != NET_MCAST && !n->local))) {
         return err_set(e, "%s: name both ends, as in socket,udp=127.0.0.1:1235,"
                           "localaddr=127.0.0.1:1234, or a group, as in socket,mcast=230.0.0.1:1234",
                        n->option);

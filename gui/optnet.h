@@ -11,7 +11,7 @@
 #include "memory/err.h"
 #include "oxbow.h"
 
-enum net_kind { NET_USER, NET_UDP, NET_MCAST, NET_UNIX };
+enum net_kind { NET_USER, NET_UDP, NET_MCAST, NET_UNIX, NET_TAP };
 enum { NET_FORWARDS = 16, NETDEVS = OXBOW_NICS };
 
 struct net_option {
@@ -22,7 +22,7 @@ struct net_option {
     unsigned hostfwds, guestfwds;
     bool restricted, no_ipv6;
     const char *hostname, *tftp, *bootfile;
-    const char *local, *remote; /* HOST:PORT; of NET_UNIX paths */
+    const char *local, *remote; /* HOST:PORT; paths of NET_UNIX; local: interface of NET_TAP */
     const char *dump;           /* file for frames; NULL: none */
     bool used;
 };

@@ -82,7 +82,8 @@ bool script_slice(struct script_run *r, uint64_t end, struct err *e)
         host_sleep_us(1000);
         r->stop = OXBOW_LIMIT;
     }
-    return ports_flush(&r->vm.ports, e) && nets_turn(&r->vm.nets, false, e);
+    return ports_flush(&r->vm.ports, e) && nets_turn(&r->vm.nets, false, e) &&
+           sound_turn(&r->vm.sound, m, e);
 }
 
 static enum script_result stopped(const struct script_run *r, const char *what, struct err *e)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "gui/keymap.h"
+#include "gui/sdl_audio.h"
 #include "gui/sdl_view.h"
 #include "gui/throttle.h"
 
@@ -23,6 +24,7 @@ struct front {
     struct oxbow *m;
     const struct sdl_config *cfg;
     struct sdl_view view;
+    struct sdl_audio audio;
     bool closed, grabbed;
     bool down[USAGES]; /* keys the guest has seen going down */
     bool chord;        /* Ctrl and Alt are down, and no other key since */
@@ -313,6 +315,7 @@ static enum oxbow_stop run_loop(struct front *f)
     while (!at_end(f) && (stop == OXBOW_LIMIT || stop == OXBOW_HELD)) {
         int sleep = run_frame(f, &stop);
 
+        sdl_audio_turn(&f->audio, f->m);
         sdl_view_show(&f->view, oxbow_surface(f->m));
         measure(f);
         take_events(f, sleep);
@@ -333,13 +336,16 @@ bool sdl_run(struct oxbow *m, const struct sdl_config *c, enum oxbow_stop *stop,
     if (SDL_Init(SDL_INIT_VIDEO) != 0) {
         return err_set(e, "no window can be opened (%s); use -display none", SDL_GetError());
     }
-    if (!sdl_view_open(&f.view, "Oxbow", c->full_screen, e)) {
+    if (!sdl_audio_open(&f.audio, c->audio_rate, e) ||
+        !sdl_view_open(&f.view, "Oxbow", c->full_screen, e)) {
+        sdl_audio_close(&f.audio);
         SDL_Quit();
         return false;
     }
     set_title(&f);
     *stop = run_loop(&f);
     set_grab(&f, false);
+    sdl_audio_close(&f.audio);
     sdl_view_close(&f.view);
     SDL_Quit();
     return true;

@@ -14,6 +14,7 @@ struct sdl_config {
     bool full_screen;
     bool unlimited;          /* as fast as the host can, not at the guest's own speed */
     uint64_t stop_at;        /* instruction count that ends the run; UINT64_MAX: none */
+    uint32_t audio_rate;     /* frames a second of the machine's sound; 0: not played */
     bool (*poll)(void *ctx); /* called many times a second for other input; false ends the run */
     void *ctx;
 };

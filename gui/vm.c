@@ -20,7 +20,7 @@
 
 bool vm_is_demo(const struct options *o)
 {
-    bool any = o->image || o->kernel || o->bios;
+    bool any = o->image || o->kernel || o->bios || (o->boot && strchr(o->boot, 'n'));
 
     for (unsigned n = 0; n < 2; n++) {
         any |= o->floppy[n].option != NULL;
@@ -266,6 +266,7 @@ static void fill_config(struct vm *v, bool fixed_date, struct oxbow_config *cfg)
     cfg->log = (struct log){.level = o->log_level, .sink = log_line};
     ports_wire(&v->ports, o, cfg);
     nets_wire(&v->nets, o, cfg);
+    sound_wire(&v->sound, o, cfg);
 }
 
 /* ports_open() asks: would writing to this file spoil something that the run reads? */
@@ -314,7 +315,8 @@ bool vm_open(struct vm *v, const struct options *o, bool fixed_date, struct err 
 
     v->o = *o;
     v->m = NULL;
-    if (!options_check(o, e) || !opt_net_check(&v->o, e) || !place_image(&v->o, e)) {
+    if (!options_check(o, e) || !opt_audio_check(o, e) || !opt_net_check(&v->o, e) ||
+        !place_image(&v->o, e)) {
         return false;
     }
     if (v->o.nographic && v->o.serials == 0) {
@@ -331,7 +333,8 @@ bool vm_open(struct vm *v, const struct options *o, bool fixed_date, struct err 
     free_blobs(&cfg);
     ok = ok && (!v->o.loadstate || statefile_load(v->m, v->o.loadstate, e)) &&
          nets_open(&v->nets, &v->o, v->m, is_input, v, e) &&
-         ports_open(&v->ports, is_input, v, e);
+         sound_open(&v->sound, &v->o, is_input, v, e) &&
+         ports_open(&v->ports, is_input, v, e) && sound_start(&v->sound, e);
     if (!ok) {
         vm_close(v);
     }
@@ -344,6 +347,7 @@ void vm_close(struct vm *v)
     v->m = NULL;
     nets_close(&v->nets);
     ports_close(&v->ports);
+    sound_close(&v->sound);
 }
 
 int vm_status(const struct vm *v, enum oxbow_stop stop)

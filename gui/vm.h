@@ -7,12 +7,14 @@
 #include "gui/net.h"
 #include "gui/options.h"
 #include "gui/ports.h"
+#include "gui/sound.h"
 
 struct vm {
     struct options o; /* as given, with the image in its drive; strings are the caller's */
     struct oxbow *m;
     struct ports ports;
     struct nets nets;
+    struct sound sound;
 };
 
 /* True when the options name nothing to start from; the demo does then. */

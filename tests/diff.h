@@ -22,6 +22,7 @@ enum {
     FILL_AT = 0xe00, FILL_SIZE = 0x400,       /* what a test puts there */
     RO_LA = WIN_LA + WIN_SIZE, RO_SIZE = 0x1000,
     EXIT_LA = 0x30000000, EXIT_SIZE = 0x2000, /* way back to the tester: no test may touch it */
+    KERNEL_LA = 0x60000000, KERNEL_SIZE = 0x10000, /* tables and handlers of the core: neither */
 };
 
 /* Selectors of the host's kernel, and the local table both sides get. */
@@ -80,6 +81,7 @@ struct diff_test {
     bool traps;                  /* ends in an exception */
     unsigned nholes;
     struct diff_hole hole[4];    /* memory that is not compared */
+    struct diff_hole image;      /* big operand of the last instruction: touched in any order */
     bool approximate;            /* the last instruction rounds in its own way */
     unsigned ulp;                /* x87: units in the last place */
 };
@@ -120,7 +122,7 @@ uint32_t core_segment_base(const struct diff_core *c, unsigned seg);
 bool core_step(struct diff_core *c, uint32_t *eip, unsigned *cs);
 /* Runs to the end of the loaded test, in traces. */
 void core_run(struct diff_core *c);
-void core_result(struct diff_core *c, struct diff_result *r);
+void core_result(const struct diff_core *c, struct diff_result *r);
 /* Where the far jump at the end of the test is. */
 uint32_t diff_end(const struct diff_test *t);
 

@@ -16,7 +16,7 @@
 #include "cpu/system.h"
 
 enum {
-    RAM = 0x10000, PD = 0x1000, PT_LOW = 0x2000, PT_CODE = 0x3000, PT_WIN = 0x4000,
+    RAM = KERNEL_SIZE, PD = 0x1000, PT_LOW = 0x2000, PT_CODE = 0x3000, PT_WIN = 0x4000,
     GDT = 0x5000, LDT = 0x5800, IDT = 0x6000, TSS = 0x7000, HANDLERS = 0x8000,
     KERNEL_STACK = 0x9ff0, CODE = 0xa000, WIN = 0xc000, RO = 0xe000,
     SEL_KCODE = 0x08, SEL_KDATA = 0x18, SEL_TSS = 0x40, SEL_LDT = 0x50, GDT_ENTRIES = 16,
@@ -64,8 +64,8 @@ static void build_tables(struct diff_core *k)
     }
     put_desc(m + GDT + SEL_KCODE, 0, 0xfffff, 0xc09b00);
     put_desc(m + GDT + SEL_KDATA, 0, 0xfffff, 0xc09300);
-    put_desc(m + GDT + SEL_TSS, TSS, 0x67, 0x8b00);
-    put_desc(m + GDT + SEL_LDT, LDT, LDT_COUNT * 8 - 1, 0x8200);
+    put_desc(m + GDT + SEL_TSS, KERNEL_LA + TSS, 0x67, 0x8b00);
+    put_desc(m + GDT + SEL_LDT, KERNEL_LA + LDT, LDT_COUNT * 8 - 1, 0x8200);
     for (unsigned n = 0; n < LDT_COUNT; n++) {
         const struct ldt_entry *e = diff_ldt(n);
         uint32_t attr = 0x107100 | (e->absent ? 0 : 0x8000) | (e->code ? 0x800 : 0) |
@@ -76,17 +76,17 @@ static void build_tables(struct diff_core *k)
     for (unsigned v = 0; v < 256; v++) {
         unsigned dpl = v == EXC_BP || v == EXC_OF ? 0x6000 : 0;
         put32(m + IDT + v * 8, (uint32_t)SEL_KCODE << 16 | (HANDLERS + v * 8));
-        put32(m + IDT + v * 8 + 4, 0x8e00 | dpl);
+        put32(m + IDT + v * 8 + 4, KERNEL_LA | 0x8e00 | dpl);
     }
     memset(m + HANDLERS, 0xf4, 256 * 8);
-    put32(m + TSS + 4, KERNEL_STACK);
+    put32(m + TSS + 4, KERNEL_LA + KERNEL_STACK);
     put16(m + TSS + 8, SEL_KDATA);
     put16(m + TSS + 0x66, 0x68);
 }
 
 static void build_pages(uint8_t *m)
 {
-    put32(m + PD, PT_LOW | 3);
+    put32(m + PD + (KERNEL_LA >> 22) * 4, PT_LOW | 3);
     put32(m + PD + (CODE_LA >> 22) * 4, PT_CODE | 7);
     put32(m + PD + (WIN_LA >> 22) * 4, PT_WIN | 7);
     for (unsigned page = 0; page < RAM / PAGE_SIZE; page++) {
@@ -135,11 +135,11 @@ struct diff_core *core_new(bool generic_only)
     c->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
     c->cr3 = PD;
     c->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
-    c->gdtr = (struct desc_table){GDT, GDT_ENTRIES * 8 - 1};
-    c->idtr = (struct desc_table){IDT, 0x7ff};
-    c->ldtr = (struct segment){.base = LDT, .limit = LDT_COUNT * 8 - 1,
+    c->gdtr = (struct desc_table){KERNEL_LA + GDT, GDT_ENTRIES * 8 - 1};
+    c->idtr = (struct desc_table){KERNEL_LA + IDT, 0x7ff};
+    c->ldtr = (struct segment){.base = KERNEL_LA + LDT, .limit = LDT_COUNT * 8 - 1,
                                .attr = ATTR_P | DESC_LDT, .sel = SEL_LDT};
-    c->tr = (struct segment){.base = TSS, .limit = 0x67, .attr = ATTR_P | DESC_TSS32_BUSY,
+    c->tr = (struct segment){.base = KERNEL_LA + TSS, .limit = 0x67, .attr = ATTR_P | DESC_TSS32_BUSY,
                              .sel = SEL_TSS};
     tlb_flush_all(c);
     return k;
@@ -328,9 +328,9 @@ static void read_fpu(const struct cpu *c, uint8_t *fx)
 static void read_frame(const struct diff_core *k, struct diff_result *r)
 {
     const struct cpu *c = k->cpu;
-    uint32_t sp = (uint32_t)c->r.q[REG_ESP];
+    uint32_t sp = (uint32_t)c->r.q[REG_ESP] - KERNEL_LA;
 
-    r->trap = (unsigned)(c->eip - HANDLERS) / 8;
+    r->trap = (unsigned)(c->eip - KERNEL_LA - HANDLERS) / 8;
     if (sp == KERNEL_STACK - 24) {
         r->err = get32(k->ram + sp);
         sp += 4;
@@ -347,7 +347,7 @@ static void read_frame(const struct diff_core *k, struct diff_result *r)
     r->cr2 = r->trap == EXC_PF ? (uint32_t)c->cr2 : 0;
 }
 
-void core_result(struct diff_core *k, struct diff_result *r)
+void core_result(const struct diff_core *k, struct diff_result *r)
 {
     const struct cpu *c = k->cpu;
     const struct diff_test *t = k->test;

@@ -313,6 +313,7 @@ struct diff_host *host_new(const char **why)
         return NULL;
     }
     memset(h->n, 0, sizeof *h->n);
+    (void)*(volatile uint8_t *)(uintptr_t)RO_LA; /* present from now on: writes are violations */
     syscall(SYS_arch_prctl, ARCH_GET_FS, &h->n->fs_base);
     return h;
 }

@@ -222,6 +222,8 @@ START_TEST(register_pages)
     bus_write(r->env.io, BASE + 1, 2, 0xbeef);
     ck_assert_uint_eq(in8(r, BASE + 1), 0xef);
     ck_assert_uint_eq(in8(r, BASE + 2), 0xbe);
+    /* ... also across the end of the registers: the data port follows. */
+    ck_assert_uint_eq(bus_read(r->env.io, BASE + 0x0e, 4), 0xffffffeeu);
     page(&c, 3);
     ck_assert_uint_eq(in8(r, BASE + 3), 0xff); /* no such page here */
     out8(r, BASE + 3, 0);

@@ -308,7 +308,7 @@ START_TEST(waveforms)
         unsigned above, below; /* percent */
         unsigned times;        /* crossings upwards a period */
     } want[8] = {{50, 50, 1}, {50, 0, 1}, {100, 0, 2}, {50, 0, 2},
-                 {25, 25, 1}, {50, 0, 2}, {50, 50, 1}, {50, 50, 1}};
+                 {25, 25, 1}, {50, 0, 2}, {50, 50, 1}, {28, 28, 1}};
     struct fm f;
 
     setup(&f);
@@ -316,6 +316,7 @@ START_TEST(waveforms)
     plain(&f, 0, 0, 1);
     for (unsigned w = 0; w < 8; w++) {
         unsigned above = 0, below = 0;
+        uint64_t hz;
 
         reg(&f, op_reg(0xe0, 0, 1), (uint8_t)w);
         key(&f, 0, 0, 580, 2, true); /* 110 Hz */
@@ -327,7 +328,9 @@ START_TEST(waveforms)
         }
         ck_assert_int_le(abs((int)(above * 100 / f.e->n) - (int)want[w].above), 3);
         ck_assert_int_le(abs((int)(below * 100 / f.e->n) - (int)want[w].below), 3);
-        check_pitch(&f, 0, pitch(580, 2, 2) * want[w].times);
+        hz = ear_frequency(f.e, 0, 0, f.e->n) / 1000;
+        ck_assert_uint_ge(hz, 109 * want[w].times);
+        ck_assert_uint_le(hz, 110 * want[w].times);
         ck_assert_int_ge(peak(&f, 0), 4000);
         key(&f, 0, 0, 580, 2, false);
         rig_run(&f.r, 20 * MS);
@@ -418,7 +421,7 @@ START_TEST(sustain_and_release)
     ck_assert_int_ge(peak(&f, 0), 1015);
     ck_assert_int_le(peak(&f, 0), 1035);
     key(&f, 0, 0, 580, 3, false);
-    check_ms(time_to(&f, 102, false, 5000), 256);
+    check_ms(time_to(&f, 102, false, 5000), 256 * 4 / 5); /* rate 24 + 1 */
     rig_run(&f.r, 2000 * MS);
     /* Percussive: it goes on falling with the key down. */
     reg(&f, op_reg(0x20, 0, 1), 0x04);
@@ -705,11 +708,13 @@ START_TEST(round_trip)
 
     for (unsigned save = 100; save < 3000; save += 700) {
         struct ear *b = storm(1000 * MS, save);
-        size_t lost = a->n - b->n;
+        size_t k = 0;
 
-        ck_assert_uint_le(lost, 1);
-        ck_assert_int_eq(memcmp(a->frame[a->n - 5000], b->frame[b->n - 5000],
-                                5000 * sizeof a->frame[0]), 0);
+        ck_assert_uint_eq(b->n, a->n - 1);
+        while (k < b->n && memcmp(a->frame[k], b->frame[k], sizeof a->frame[k]) == 0) {
+            k++;
+        }
+        ck_assert_int_eq(memcmp(a->frame[k + 1], b->frame[k], (b->n - k) * sizeof a->frame[0]), 0);
         free(b);
     }
     free(a);

@@ -233,8 +233,7 @@ START_TEST(refusals)
 {
     bad("-smp 4", "one processor");
     bad("-enable-kvm", "-enable-kvm");
-    bad("-netdev user,id=n", "network");
-    bad("-nic user", "network");
+    bad("-net user", "-nic user");
     bad("-S", "-S");
     bad("-fw_cfg name=a,string=b", "-fw_cfg");
     bad("-seril stdio", "did you mean -serial");

@@ -6,7 +6,7 @@ OBJDUMP=${OBJDUMP:-objdump}
 # Sections of writable data; .data.rel.ro is constant after relocation.
 out=$($OBJDUMP -t "$lib" | awk '/:     file format/ {file = $1}
     $0 ~ /[[:space:]](\.data|\.bss|\.tdata|\.tbss|\*COM\*)(\.[^r][^[:space:]]*)?[[:space:]]/ &&
-    $0 ~ /[[:space:]]O[[:space:]]/ {print file, $NF}')
+    $0 ~ /[[:space:]]O[[:space:]]/ && $NF !~ /^__gcov/ {print file, $NF}')
 if [ -n "$out" ]; then
     echo "mutable data in the library:"
     echo "$out"
