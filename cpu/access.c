@@ -308,6 +308,9 @@ bool lin_write(struct cpu *c, uint64_t la, unsigned size, uint64_t v)
 /* Alignment that #AC wants from operands that are no power of two, or wider than 8 bytes. */
 static unsigned block_align(unsigned n)
 {
+    if (n == 4 || n == 14 || n == 94) {
+        return 2; /* 16:16 pointers, pairs of words, 16-bit images of the x87 state */
+    }
     return n == 10 ? 8 : n >= 4 ? 4 : n;
 }
 

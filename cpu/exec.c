@@ -3,7 +3,7 @@
  *
  * Invariant of time: while a trace runs, retired = icount + (slice - left) + index of the current
  * instruction.  A trace charges its instructions when it is left, so nothing is counted per instruction.
- * Shortening a slice (cpu_limit, cpu_kick) moves `slice` and `left` together and keeps the sum.
+ * Shortening a slice (cpu_limit, cpu_kick) moves `slice` and `left` together and keeps the difference.
  */
 #include "cpu/exec.h"
 
@@ -14,8 +14,8 @@
 /* Makes the next charge reach the run loop. */
 static void force_exit(struct cpu *c)
 {
-    c->slice -= c->left;
-    c->left = 0;
+    c->slice -= c->left + 1;
+    c->left = -1;
 }
 
 uint64_t cpu_icount(const struct cpu *c)
@@ -29,12 +29,10 @@ void cpu_limit(struct cpu *c, uint64_t until)
         return;
     }
     c->until = until;
-    if (c->slice || c->left) {
-        int64_t slice = until > c->icount ? (int64_t)(until - c->icount) : 0;
-        if (slice < c->slice) {
-            c->left -= c->slice - slice;
-            c->slice = slice;
-        }
+    int64_t slice = (until > c->icount ? (int64_t)(until - c->icount) : 0) - 1;
+    if (slice < c->slice) {
+        c->left -= c->slice - slice;
+        c->slice = slice;
     }
 }
 
@@ -217,10 +215,9 @@ static void run_slice(struct cpu *c)
 
     c->shadow = false;
     c->step = (c->eflags & FLAG_TF) != 0;
-    c->slice = c->left = one ? 1 : (int64_t)(c->until - c->icount);
+    cpu_slice_begin(c, one ? 1 : (int64_t)(c->until - c->icount));
     cpu_execute(c, trace_lookup(c, one ? MODE_ONE : 0));
-    c->icount += (uint64_t)(c->slice - c->left);
-    c->slice = c->left = 0;
+    cpu_slice_end(c);
     if (c->step) {
         c->step = false;
         c->debug_trap |= 1u << 14; /* BS */

@@ -26,6 +26,18 @@ ALWAYS_INLINE struct insn *insn_next(struct insn *i)
     return i + 1;
 }
 
+/* Around cpu_execute(): at least n instructions, to the first trace boundary where they are done. */
+ALWAYS_INLINE void cpu_slice_begin(struct cpu *c, int64_t n)
+{
+    c->slice = c->left = n - 1;
+}
+
+ALWAYS_INLINE void cpu_slice_end(struct cpu *c)
+{
+    c->icount += (uint64_t)(c->slice - c->left);
+    c->slice = c->left = -1;
+}
+
 struct insn *cpu_fault(struct cpu *c, struct insn *i);
 struct insn *cpu_raise(struct cpu *c, struct insn *i, unsigned vector);
 struct insn *cpu_raise_err(struct cpu *c, struct insn *i, unsigned vector, uint32_t error);

@@ -83,6 +83,11 @@ void cpu_execute(struct cpu *c, struct insn *i)
 #elif defined(DISPATCH_GOTO)
 
 #define GO goto *i->exec;
+#define GO_ON(n)                                                                               \
+    {                                                                                          \
+        i += (n);                                                                              \
+        GO                                                                                     \
+    }
 #define GO_TO(to)                                                                              \
     {                                                                                          \
         i = (to);                                                                              \

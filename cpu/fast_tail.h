@@ -17,11 +17,18 @@
 #define MUSTTAIL
 #endif
 
-#define GO GO_TO(i)
+#define GO MUSTTAIL return i->exec(c, i);
 #define GO_TO(to)                                                                              \
     {                                                                                          \
         struct insn *to_ = (to);                                                               \
         MUSTTAIL return to_->exec(c, to_);                                                     \
+    }
+/* The step is hidden from the compiler, or it keeps both addresses and needs two instructions more. */
+#define GO_ON(n)                                                                               \
+    {                                                                                          \
+        i += (n);                                                                              \
+        OPAQUE(i);                                                                             \
+        GO                                                                                     \
     }
 #define EXIT return;
 #define MISS MUSTTAIL return fast_miss(c, i);

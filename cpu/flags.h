@@ -1,8 +1,9 @@
 /*
  * Lazy OSZAPC flags, independent of width.
  *
- * fres  bits 0..31  result, sign-extended from the operand width to 32 bits
- *       bit  32     CF; the bits above are meaningless, so that a 64-bit sum or difference can be stored as it is
+ * fres  bits 0..31  result, sign-extended from the operand width to 32 bits (also fvalue)
+ *       bit  32     CF; the bits above are meaningless, so that a 64-bit sum or difference can be stored as it
+ *                   is.  Read only in halves (fvalue, fcarry): a half may have been stored alone since.
  * faux  bits 0..31  bit 4 of (fres ^ faux) = AF; bit 31 of (fres ^ faux) = carry into the sign bit, so
  *                   OF = it ^ CF
  *       bit  33     xor-ed into SF   } zero after arithmetic; only flag images that no result can
@@ -17,38 +18,38 @@
 #include "cpu/state.h"
 
 #define FRES_CF_SHIFT 32
-#define FRES_CF ((uint64_t)1 << 32)
+#define FRES_CF ((uint64_t)1 << FRES_CF_SHIFT)
 #define FAUX_SF_SHIFT 33
 #define FAUX_PF_SHIFT 34
 
 ALWAYS_INLINE unsigned flag_cf(const struct cpu *c)
 {
-    return (unsigned)(c->fres >> 32) & 1;
+    return c->fcarry & 1;
 }
 
 ALWAYS_INLINE unsigned flag_zf(const struct cpu *c)
 {
-    return (uint32_t)c->fres == 0;
+    return c->fvalue == 0;
 }
 
 ALWAYS_INLINE unsigned flag_sf(const struct cpu *c)
 {
-    return (unsigned)((c->fres >> 31) ^ (c->faux >> FAUX_SF_SHIFT)) & 1;
+    return ((c->fvalue >> 31) ^ (unsigned)(c->faux >> FAUX_SF_SHIFT)) & 1;
 }
 
 ALWAYS_INLINE unsigned flag_of(const struct cpu *c)
 {
-    return (unsigned)(((c->fres ^ c->faux) >> 31) ^ (c->fres >> 32)) & 1;
+    return ((c->fvalue ^ (uint32_t)c->faux) >> 31 ^ c->fcarry) & 1;
 }
 
 ALWAYS_INLINE unsigned flag_af(const struct cpu *c)
 {
-    return (unsigned)((c->fres ^ c->faux) >> 4) & 1;
+    return (c->fvalue ^ (uint32_t)c->faux) >> 4 & 1;
 }
 
 ALWAYS_INLINE unsigned flag_pf(const struct cpu *c)
 {
-    unsigned v = (unsigned)c->fres & 0xff;
+    unsigned v = c->fvalue & 0xff;
     v ^= v >> 4;
     return ((0x9669u >> (v & 15)) ^ (unsigned)(c->faux >> FAUX_PF_SHIFT)) & 1;
 }
@@ -56,7 +57,7 @@ ALWAYS_INLINE unsigned flag_pf(const struct cpu *c)
 /* SF != OF, without computing both. */
 ALWAYS_INLINE unsigned flag_l(const struct cpu *c)
 {
-    return (unsigned)((c->faux >> 31) ^ (c->fres >> 32) ^ (c->faux >> FAUX_SF_SHIFT)) & 1;
+    return ((unsigned)(c->faux >> 31 ^ c->faux >> FAUX_SF_SHIFT) ^ c->fcarry) & 1;
 }
 
 /* Condition codes 0..15 as in Jcc; cc is a compile-time constant in handlers. */
@@ -112,16 +113,16 @@ ALWAYS_INLINE void flags_set_oszapc(struct cpu *c, uint32_t f)
 /* Changes CF only. */
 ALWAYS_INLINE void flags_set_cf(struct cpu *c, unsigned cf)
 {
-    uint64_t flip = (c->fres >> 32 ^ cf) & 1;
-    c->fres ^= flip << 32;
+    uint32_t flip = (c->fcarry ^ cf) & 1;
+    c->fcarry ^= flip;
     c->faux ^= flip << 31; /* OF keeps its value */
 }
 
 /* Changes CF and OF (rotates). */
 ALWAYS_INLINE void flags_set_cf_of(struct cpu *c, unsigned cf, unsigned of)
 {
-    uint32_t r31 = (uint32_t)c->fres & 0x80000000u;
-    c->fres = (c->fres & ~FRES_CF) | (uint64_t)cf << 32;
+    uint32_t r31 = c->fvalue & 0x80000000u;
+    c->fcarry = cf;
     c->faux = (c->faux & ~(uint64_t)0x80000000u) | (r31 ^ (uint32_t)(of ^ cf) << 31);
 }
 

@@ -27,27 +27,34 @@ void frame_start(struct frame *f, const struct segment *ss, uint32_t esp, unsign
     f->n = 0;
 }
 
-static bool frame_check_span(struct cpu *c, const struct frame *f, uint32_t ea, unsigned n)
+static bool frame_check_value(struct cpu *c, const struct frame *f, uint32_t ea)
 {
-    if ((uint64_t)(uint32_t)(ea - f->ss->lo) + n > f->ss->wlen) {
+    uint32_t la = (uint32_t)f->ss->base + ea;
+
+    if ((uint64_t)(uint32_t)(ea - f->ss->lo) + f->size > f->ss->wlen) {
         return exc_set_err(c, EXC_SS, f->error);
     }
-    return priv_probe(c, f->ss->base + ea, n, true, f->user);
+    if (f->user && (c->eflags & FLAG_AC) && (c->cr0 & CR0_AM) && (la & (f->size - 1))) {
+        return exc_set_err(c, EXC_AC, 0);
+    }
+    return priv_probe(c, la, f->size, true, f->user);
 }
 
+/* In the order of the pushes, which decides about CR2. */
 bool frame_check(struct cpu *c, struct frame *f)
 {
     unsigned total = f->n * f->size, k;
     uint32_t ea = (f->esp - total) & f->mask;
 
-    if ((uint64_t)ea + total <= (uint64_t)f->mask + 1) {
-        if (LIKELY((uint64_t)(uint32_t)(ea - f->ss->lo) + total <= f->ss->wlen)) {
-            f->host = tlb_write_hit(tlb_for(c, f->user), (uint32_t)(f->ss->base + ea), total);
+    if ((uint64_t)ea + total <= (uint64_t)f->mask + 1 &&
+        LIKELY((uint64_t)(uint32_t)(ea - f->ss->lo) + total <= f->ss->wlen)) {
+        f->host = tlb_write_hit(tlb_for(c, f->user), (uint32_t)(f->ss->base + ea), total);
+        if (LIKELY(f->host != NULL)) {
+            return true;
         }
-        return f->host || frame_check_span(c, f, ea, total);
     }
-    for (k = 1; k <= f->n; k++) { /* wraps inside the segment */
-        if (!frame_check_span(c, f, (f->esp - k * f->size) & f->mask, f->size)) {
+    for (k = 1; k <= f->n; k++) {
+        if (!frame_check_value(c, f, (f->esp - k * f->size) & f->mask)) {
             return false;
         }
     }

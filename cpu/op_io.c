@@ -158,7 +158,7 @@ static struct insn *run_string(struct cpu *c, struct insn *i, unsigned reg,
         if (count == 0) {
             return cpu_leave_next(c, i);
         }
-        if (!first && (c->left <= 0 || (c->mode & MODE_ONE))) {
+        if (!first && (c->left < 0 || (c->mode & MODE_ONE))) {
             return cpu_leave_again(c, i);
         }
         if (!element(c, i)) {

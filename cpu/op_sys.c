@@ -538,14 +538,18 @@ struct insn *x_invd(struct cpu *c, struct insn *i)
 }
 
 /* CLFLUSH needs a readable address, nothing else. */
+/* As a byte load, but also through an execute-only code segment. */
 struct insn *x_clflush(struct cpu *c, struct insn *i)
 {
-    uint64_t la;
+    const struct segment *s = &c->seg[i->seg];
+    bool code = descriptor_mode(c) && (s->attr & TYPE_CODE) && (s->attr & ATTR_P);
+    uint32_t ea = insn_ea(c, i);
+    uint64_t la = (uint32_t)(s->base + ea);
 
-    if (!seg_linear(c, i->seg, insn_ea(c, i), 1, ACC_READ, &la) || !lin_probe(c, la, 1, false)) {
+    if (!(code && ea <= s->limit) && !seg_linear(c, i->seg, ea, 1, ACC_READ, &la)) {
         return cpu_fault(c, i);
     }
-    return insn_next(i);
+    return lin_probe(c, la, 1, false) ? insn_next(i) : cpu_fault(c, i);
 }
 
 struct insn *x_ud0(struct cpu *c, struct insn *i)

@@ -360,7 +360,7 @@ static struct insn *rep_string(struct cpu *c, struct insn *i, const struct strin
     while (count) {
         uint32_t n = 0;
         if (op->run && step > 0) {
-            int64_t room = c->left - done;
+            int64_t room = c->left + 1 - done;
             n = op->run(c, i, room < (int64_t)count ? (uint32_t)MAX(room, 1) : count);
         }
         if (n == 0) {
@@ -377,7 +377,7 @@ static struct insn *rep_string(struct cpu *c, struct insn *i, const struct strin
         if (op->compares && flag_zf(c) != (i->rep == REP_F3)) {
             break;
         }
-        if (count && done >= c->left) {
+        if (count && done > c->left) {
             c->left -= done;
             return cpu_leave_again(c, i);
         }

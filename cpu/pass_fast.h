@@ -3,10 +3,7 @@
  * unusual.  The includer defines for its dispatch shape: GO (continue at record i), EXIT, MISS, EVENT (time
  * is up at a taken branch), LOOKUP (indirect target c->eip).
  */
-#define NEXT                                                                                   \
-    {                                                                                          \
-        GO_TO(i + 1)                                                                           \
-    }
+#define NEXT GO_ON(1)
 #define SLOW(f)                                                                                \
     {                                                                                          \
         c->cur = i;                                                                            \
@@ -96,7 +93,7 @@
 #define TAKE                                                                                   \
     {                                                                                          \
         c->left -= i->src;                                                                     \
-        if (UNLIKELY(c->left <= 0)) {                                                          \
+        if (UNLIKELY(c->left < 0)) {                                                           \
             EVENT                                                                              \
         }                                                                                      \
         GO_TO(i->link)                                                                         \
@@ -106,7 +103,7 @@
         uint32_t it_ = (target);                                                               \
         const struct jump_entry *je_ = &c->jump[JUMP_HASH(it_)];                               \
         c->left -= i->src;                                                                     \
-        if (LIKELY(je_->key == (c->link_key | it_) && c->left > 0)) {                          \
+        if (LIKELY(c->left >= 0) && LIKELY(je_->key == (c->link_key | it_))) {                 \
             c->page_eip = page;                                                                \
             GO_TO(je_->rec)                                                                    \
         }                                                                                      \
@@ -122,7 +119,7 @@
         i++;                                                                                   \
         TAKE                                                                                   \
     }                                                                                          \
-    GO_TO(i + 2)
+    GO_ON(2)
 #define FUSE_CMP(n, cc, x, y)                                                                  \
     CAT3(uint, n, _t) fa_ = (x), fb_ = (y);                                                    \
     bool fused_ = CAT3(sem_cond, n, )(cc, fa_, fb_);                                           \

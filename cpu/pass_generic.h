@@ -65,7 +65,7 @@
 #define TAKE                                                                                   \
     {                                                                                          \
         c->left -= i->src;                                                                     \
-        if (UNLIKELY(c->left <= 0)) {                                                          \
+        if (UNLIKELY(c->left < 0)) {                                                           \
             return exec_event(c, i);                                                           \
         }                                                                                      \
         return i->link;                                                                        \

@@ -207,8 +207,17 @@ struct cpu {
         uint64_t q[REG_SLOTS];
     } r;
     /* lazy OSZAPC, see flags.h; not side by side, or compilers join the stores through a vector register */
-    uint64_t fres;
-    int64_t left;        /* instructions until the run loop must be entered */
+    union {
+        uint64_t fres;
+        struct {
+#if HOST_BIG_ENDIAN
+            uint32_t fcarry, fvalue;
+#else
+            uint32_t fvalue, fcarry;
+#endif
+        };
+    };
+    int64_t left;        /* instructions until the run loop must be entered, minus one */
     uint64_t faux;
 
     /* run loop (exec.h) */

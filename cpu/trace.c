@@ -100,8 +100,8 @@ void trace_unlink(struct cpu *c)
 void trace_flush(struct cpu *c)
 {
     c->tc->flush_pending = true;
-    c->slice -= c->left; /* reach the run loop at the next boundary */
-    c->left = 0;
+    c->slice -= c->left + 1; /* reach the run loop at the next boundary */
+    c->left = -1;
 }
 
 bool trace_flush_pending(const struct cpu *c)
@@ -272,15 +272,15 @@ static struct insn *build_scratch(struct cpu *c, uint32_t mode)
     }
     do {
         uint32_t a = la + n;
+        if ((uint32_t)c->eip + n > c->seg[SEG_CS].limit) {
+            exc_set_err(c, EXC_GP, 0);
+            return fetch_fault(c);
+        }
         if (n > 0 && (a & PAGE_MASK) == 0) {
             e = mmu_fetch(c, a);
             if (!e) {
                 return fetch_fault(c);
             }
-        }
-        if ((uint32_t)c->eip + n > c->seg[SEG_CS].limit) {
-            exc_set_err(c, EXC_GP, 0);
-            return fetch_fault(c);
         }
         bytes[n++] = fetch_byte(c, e, a & PAGE_MASK);
         st = decode(bytes, n, code_size(mode), &d);
@@ -389,6 +389,31 @@ static void make_xlink(struct cpu *c, struct insn *i, struct insn *to, uint64_t 
     memcpy(&i->dst, &s, sizeof s);
 }
 
+/*
+ * A direct branch out of the code segment is a fault of the branch, which has already been taken when its
+ * target is looked up for the first time: LOOP's count is put back.  CALL checks before it pushes.
+ */
+static bool branch_outside(const struct cpu *c, const struct insn *branch)
+{
+    return UNLIKELY(!(c->mode & MODE_FLAT)) && branch_eip(c, branch) > c->seg[SEG_CS].limit;
+}
+
+static struct insn *branch_fault(struct cpu *c, const struct insn *branch)
+{
+    unsigned id = branch->id;
+
+    if (id == H_loop16 || id == H_loope16 || id == H_loopne16) {
+        set_reg16(c, REG_ECX, (uint16_t)(reg16(c, REG_ECX) + 1));
+    } else if (id == H_loop32 || id == H_loope32 || id == H_loopne32) {
+        set_reg32(c, REG_ECX, reg32(c, REG_ECX) + 1);
+    }
+    c->eip = insn_eip(c, branch);
+    c->cur = NULL;
+    exc_set_err(c, EXC_GP, 0);
+    intr_exception(c, c->eip);
+    return c->leave;
+}
+
 struct insn *x_stub(struct cpu *c, struct insn *i)
 {
     struct insn *branch = i->link;
@@ -398,6 +423,9 @@ struct insn *x_stub(struct cpu *c, struct insn *i)
     uint32_t rel = (uint32_t)branch_eip(c, i) - (uint32_t)source;
     bool exact = rel == i->imm; /* not cut to 16 bits: valid wherever the page is mapped */
 
+    if (branch_outside(c, branch)) {
+        return branch_fault(c, branch);
+    }
     c->eip = branch_eip(c, i);
     struct insn *to = trace_lookup(c, 0);
     if (epoch != c->tc->epoch || !src->cached || src->dead || !linkable(c, to)) {
@@ -411,11 +439,26 @@ struct insn *x_stub(struct cpu *c, struct insn *i)
     return to;
 }
 
+/* The branch that leads to a stub. */
+static struct insn *stub_branch(const struct insn *i)
+{
+    struct trace *t = insn_trace(i);
+    unsigned k = 0;
+
+    while (k < t->n && (!(t->branches >> k & 1) || t->rec[k].link != i)) {
+        k++;
+    }
+    return &t->rec[k];
+}
+
 struct insn *x_xlink_miss(struct cpu *c, struct insn *i)
 {
     uint64_t source = c->page_eip;
     uint32_t epoch = c->tc->epoch;
 
+    if (branch_outside(c, i)) {
+        return branch_fault(c, stub_branch(i));
+    }
     c->eip = branch_eip(c, i);
     struct insn *to = trace_lookup(c, 0);
     if (epoch == c->tc->epoch && linkable(c, to)) {
@@ -429,7 +472,7 @@ struct insn *x_stale(struct cpu *c, struct insn *i)
 {
     c->eip = (uint32_t)(c->page_eip + insn_trace(i)->pgoff[i->idx]);
     c->left -= i->idx;
-    if (c->left <= 0) {
+    if (c->left < 0) {
         return c->leave;
     }
     return trace_lookup(c, 0);
@@ -449,7 +492,7 @@ struct insn *exec_resume(struct cpu *c)
 struct insn *exec_indirect(struct cpu *c, struct insn *i UNUSED)
 {
     uint64_t eip = c->eip;
-    if (c->left <= 0) {
+    if (c->left < 0) {
         return c->leave;
     }
     struct insn *to = trace_lookup(c, 0);
@@ -463,6 +506,9 @@ struct insn *exec_indirect(struct cpu *c, struct insn *i UNUSED)
 
 struct insn *exec_event(struct cpu *c, struct insn *i)
 {
+    if (i->id != H_fall && branch_outside(c, i)) {
+        return branch_fault(c, i);
+    }
     c->eip = branch_eip(c, i);
     return c->leave;
 }

@@ -795,18 +795,30 @@ static void ide_free(struct device *d)
 
 /* Snapshots. */
 
-static bool holds_data(const struct ide_channel *c)
+/* Bytes of the buffer that mean something: all that is on its way in, what has come on its way out. */
+static uint32_t held_bytes(const struct ide_channel *c)
 {
-    return c->phase == IDE_HOST_WRITE || (c->phase >= IDE_GAP_IN && c->phase < IDE_PHASES);
+    switch (c->phase) {
+    case IDE_HOST_WRITE:
+    case IDE_GAP_IN:
+    case IDE_PIO_IN:
+    case IDE_DMA_IN:
+        return c->len;
+    case IDE_GAP_OUT:
+    case IDE_PIO_OUT:
+    case IDE_PACKET:
+    case IDE_DMA_OUT:
+        return c->pos;
+    default:
+        return 0;
+    }
 }
 
 static void ide_save(const struct device *d, struct snap_writer *w)
 {
     const struct ide_channel *c = (const struct ide_channel *)(const void *)d;
 
-    if (holds_data(c)) {
-        snap_put(w, c->buf, c->len);
-    }
+    snap_put(w, c->buf, held_bytes(c));
 }
 
 static bool unit_sane(const struct ide_unit *u)
@@ -836,7 +848,7 @@ static bool ide_load(struct device *d, struct snap_reader *r, unsigned version)
     if (!transfer_sane(c) || !unit_sane(&c->unit[0]) || !unit_sane(&c->unit[1])) {
         return false;
     }
-    return !holds_data(c) || snap_get(r, c->buf, c->len);
+    return snap_get(r, c->buf, held_bytes(c));
 }
 
 static uint64_t medium_size(const struct ide_unit *u)

@@ -185,7 +185,7 @@ static void dma_write(struct ne2000 *n, uint16_t val)
     dma_advance(n);
 }
 
-/* An access is as many cycles as it holds bytes or words; a byte access in word mode is one cycle. */
+/* An access is as many cycles as it holds bytes or words; a byte in word mode is one, too. */
 static uint64_t data_read(struct ne2000 *n, unsigned size)
 {
     unsigned width = n->dcr & DCR_WTS ? MIN(size, 2u) : 1;

@@ -25,7 +25,7 @@ extern const struct device_class ne2000_class;
 /* What a frame may have suffered on its way. */
 enum ne2000_damage { NE2000_BAD_CRC = 1, NE2000_MISALIGNED = 2 };
 
-/* A frame that has arrived completely.  The controller never lets anybody wait: it takes or drops it. */
+/* A frame that has arrived completely.  Nobody has to wait: it is taken or dropped. */
 void ne2000_receive(struct device *d, const uint8_t *frame, size_t len);
 /* The same for one that arrives damaged. */
 void ne2000_receive_damaged(struct device *d, const uint8_t *frame, size_t len, unsigned damage);

@@ -1,6 +1,6 @@
 /*
- * Inside the NE2000: what ne2000.c (ports, registers, remote DMA), ne2000_wire.c (transmit, receive,
- * loopback) and ne2000_rtl.c (page 3 of the RTL8029) share.
+ * Inside the NE2000: what ne2000.c (ports, registers, remote DMA), ne2000_wire.c (transmit,
+ * receive, loopback) and ne2000_rtl.c (page 3 of the RTL8029) share.
  */
 #ifndef OXBOW_DEVICES_NE2000_CORE_H
 #define OXBOW_DEVICES_NE2000_CORE_H
@@ -20,7 +20,9 @@ enum { LB_NIC = 0x02, LB_SNI = 0x04, LB_COAX = 0x06 };
 enum {
     TSR_PTX = 0x01, TSR_NOT_DEFERRED = 0x02, TSR_CRS = 0x10, TSR_CDH = 0x40
 };
-enum { RCR_SEP = 0x01, RCR_AR = 0x02, RCR_AB = 0x04, RCR_AM = 0x08, RCR_PRO = 0x10, RCR_MON = 0x20 };
+enum {
+    RCR_SEP = 0x01, RCR_AR = 0x02, RCR_AB = 0x04, RCR_AM = 0x08, RCR_PRO = 0x10, RCR_MON = 0x20
+};
 enum {
     RSR_PRX = 0x01, RSR_CRC = 0x02, RSR_FAE = 0x04, RSR_MPA = 0x10, RSR_PHY = 0x20, RSR_DIS = 0x40
 };

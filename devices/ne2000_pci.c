@@ -33,8 +33,8 @@ static void set_intx(void *to, unsigned n UNUSED, bool level)
 }
 
 /*
- * One ROM image that serves many adapters leaves the numbers of its PCI data structure zero; firmware
- * wants to see this adapter's.  An unused byte of the header keeps the sum right.
+ * One ROM image that serves many adapters leaves the numbers of its PCI data structure zero;
+ * firmware wants to see this adapter's.  An unused byte of the header keeps the sum right.
  */
 static void name_adapter(uint8_t *rom, size_t size)
 {

@@ -3,9 +3,10 @@
  * TL/F/8582, "Packet reception", "Packet transmission", "Loopback diagnostics").
  *
  * A frame takes its time on a 10 Mbit/s wire: a transmission ends, and its frame leaves, when its
- * last bit would have; the machine stamps received frames likewise.  Nobody else talks on the wire, so
- * there are no collisions.  A frame is stored whole or not at all: the ring's pages are checked first.
- * In loopback nothing reaches the ring; the last bytes stay in the FIFO and the result in RSR.
+ * last bit would have; the machine stamps received frames likewise.  Nobody else talks on the wire,
+ * so there are no collisions.  A frame is stored whole or not at all: the ring's pages are checked
+ * first.  In loopback nothing reaches the ring; the last bytes stay in the FIFO and the result in
+ * RSR.
  */
 #include "devices/ne2000_core.h"
 
@@ -215,8 +216,8 @@ static void loop_put(struct loop *l, uint8_t byte)
 }
 
 /*
- * The transmitter's bytes come back to the receiver.  They share the CRC unit: the check is good only
- * when the sequence was in memory and not appended here.
+ * The transmitter's bytes come back to the receiver.  They share the CRC unit: the check is good
+ * only when the sequence was in memory and not appended here.
  */
 static void loop_back(struct ne2000 *n)
 {

@@ -1,9 +1,10 @@
 /*
  * Network back end as the machine sees it: frames leave here.
  *
- * A frame is what is on an Ethernet wire between preamble and check sequence: destination, source, type,
- * data.  send() must not wait; it may hand replies to the machine at once with oxbow_net_input().
- * Frames that come in enter through the machine's input queue (R4), never through this.
+ * A frame is what is on an Ethernet wire between preamble and check sequence: destination, source,
+ * type, data.  send() must not wait; it may hand replies to the machine at once with
+ * oxbow_net_input().  Frames that come in enter through the machine's input queue (R4), never
+ * through this.
  */
 #ifndef OXBOW_DEVICES_NET_H
 #define OXBOW_DEVICES_NET_H

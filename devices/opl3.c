@@ -1,5 +1,5 @@
 /*
- * Yamaha YMF262 (data sheet LSI-4MF262) and, as a subset, YM3812 (LSI-2438125).
+ * Yamaha YMF262 (data sheet "OPL3") and, as a subset, YM3812 (data sheet and application manual).
  *
  * A sample leaves the chip every 288 clocks of 14.31818 MHz.  Samples are computed when somebody
  * needs them: before a register changes, when frames are read, when the machine is saved, and
@@ -221,7 +221,7 @@ static void update_op(struct opl3 *o, unsigned n)
     unsigned block = o->reg[ch + 0xb0] >> 2 & 7;
     unsigned split = o->reg[REG_MODE] & MODE_NOTE_SEL ? 8 : 9;
     unsigned scale = block << 1 | (fnum >> split & 1);
-    unsigned sl = o->reg[off + 0x80] >> 4, waves = 0;
+    unsigned sl = o->reg[off + 0x80] >> 4;
 
     op->flags = o->reg[off + 0x20] & 0xf0;
     op->multiple = twice[o->reg[off + 0x20] & 15];
@@ -237,12 +237,7 @@ static void update_op(struct opl3 *o, unsigned n)
     op->rate[RELEASE] = effective_rate(o->reg[off + 0x80] & 15, scale);
     op->rate[SUSTAIN] = op->flags & OP_SUSTAINED ? 0 : op->rate[RELEASE];
     op->sustain = (uint8_t)(sl == 15 ? 31 : sl);
-    if (is_opl3(o)) {
-        waves = 7;
-    } else if (!o->ym3812 || (o->reg[REG_TEST] & TEST_WAVES)) {
-        waves = 3;
-    }
-    op->wave = o->reg[off + 0xe0] & waves;
+    op->wave = o->reg[off + 0xe0] & (is_opl3(o) ? 7 : 3);
 }
 
 static void update_all(struct opl3 *o)
@@ -746,10 +741,14 @@ static void write_reg(struct opl3 *o, unsigned r, uint8_t val)
         timer_control(o, val);
         return;
     }
+    /* The bit of the YM3812 lets waveforms be written, and does not undo them. */
+    if (o->ym3812 && low >= 0xe0 && !(o->reg[REG_TEST] & TEST_WAVES)) {
+        return;
+    }
     o->reg[r] = val;
     if (r == REG_RHYTHM) {
         rhythm_keys(o, val);
-    } else if (r == REG_TEST || r == REG_MODE || r == REG_FOUR_OP || r == REG_NEW) {
+    } else if (r == REG_MODE || r == REG_FOUR_OP || r == REG_NEW) {
         update_all(o);
     } else if ((low >= 0x20 && low < 0xa0) || low >= 0xe0) {
         if ((n & 7) < 6 && n < 22) {

@@ -223,7 +223,7 @@ void sched_run(struct sched *s, uint64_t now)
             heap_insert(s, e);
         }
     }
-    if (!s->source.now) {
+    if (!s->source.now && !s->holds) {
         s->now = MAX(s->now, now);
     }
     s->running = false;

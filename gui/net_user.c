@@ -2,8 +2,8 @@
  * User-mode network by libslirp: 10.0.2.0/24 and fec0::/64 with the guest at 10.0.2.15, gateway
  * 10.0.2.2, name server 10.0.2.3, TFTP, ports forwarded from and to the host.
  *
- * Its clock is guest time.  What it answers itself (ARP, DHCP, pings of the gateway, TFTP) depends on
- * the guest alone, so such runs repeat exactly; connections to the world outside do not.
+ * Its clock is guest time.  What it answers itself (ARP, DHCP, pings of the gateway, TFTP) depends
+ * on the guest alone, so such runs repeat exactly; connections to the world outside do not.
  */
 #include "gui/net.h"
 

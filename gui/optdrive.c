@@ -249,6 +249,23 @@ bool opt_boot(struct options *o, const char *value, struct err *e)
     return true;
 }
 
+bool opt_machine(struct options *o, const char *value, struct err *e)
+{
+    struct optpair p;
+
+    while (optvalue_next(&value, &p)) {
+        if (*p.key == 0 || strcmp(p.key, "type") == 0) {
+            if (strcmp(p.value, "pc") != 0) {
+                return err_set(e, "-machine %s: there is one machine, the pc", p.value);
+            }
+        } else if (strcmp(p.key, "hpet") != 0 || !optvalue_switch(p.value, &o->hpet)) {
+            return err_set(e, "-machine %s=%s: this setting is not there; use hpet=on|off", p.key,
+                           p.value);
+        }
+    }
+    return true;
+}
+
 /* --- date ---------------------------------------------------------------------------------- */
 
 /* The number of `digits` digits at *s, which then points behind them and behind `after`. */

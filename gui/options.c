@@ -22,7 +22,7 @@ enum opt_kind {
     OPT_FLOPPY, OPT_DISK, OPT_CDROM, OPT_DRIVE,
     OPT_MEMORY, OPT_CPU, OPT_IPS, OPT_STOP_AT, OPT_BOOT, OPT_RTC, OPT_VGA, OPT_DISPLAY, OPT_NAME,
     OPT_SERIAL, OPT_PARALLEL, OPT_DEBUGCON, OPT_DEVICE, OPT_LOG, OPT_READCONFIG,
-    OPT_NIC, OPT_NETDEV, OPT_OBJECT, OPT_AUDIO,
+    OPT_NIC, OPT_NETDEV, OPT_OBJECT, OPT_AUDIO, OPT_MACHINE,
 };
 
 struct opt {
@@ -39,6 +39,8 @@ static const struct opt table[] = {
     {"Machine", OPT_GROUP, 0, 0, 0, 0},
     {"m", OPT_MEMORY, 0, 0, "SIZE", "guest memory in MB, or with K, M or G (default 64)"},
     {"cpu", OPT_CPU, 0, 0, "MODEL", "processor, with +feature,-feature; `help` lists the models"},
+    {"machine", OPT_MACHINE, 0, 0, "[pc][,hpet=on]", "hpet: with a high precision event timer"},
+    {"M", OPT_MACHINE, 0, 0, "[pc][,hpet=on]", "the same"},
     {"vga", OPT_VGA, 0, 0, "std|none", "display adapter"},
     {"device", OPT_DEVICE, 0, 0, "isa-debug-exit[,iobase=P][,iosize=N]",
      "a port that ends the run with status (value << 1) | 1; also network adapters, see -netdev"},
@@ -261,6 +263,8 @@ static bool apply(struct options *o, const struct opt *opt, const char *value, c
         return set_number("stop-at", value, 0, &o->stop_at, e);
     case OPT_BOOT:
         return opt_boot(o, value, e);
+    case OPT_MACHINE:
+        return opt_machine(o, value, e);
     case OPT_RTC:
         return opt_rtc(o, value, e);
     case OPT_VGA:

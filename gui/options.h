@@ -49,7 +49,7 @@ struct options {
     const char *loadstate, *savestate, *postlog;
     uint64_t ips, stop_at;
     bool has_stop_at, no_vga, nographic, full_screen, snapshot;
-    bool no_reboot, no_shutdown, hash, stats, boot_menu;
+    bool no_reboot, no_shutdown, hash, stats, boot_menu, hpet;
     enum options_display display;
     struct drive_option floppy[2], ide[4];
     struct target serial[4], parallel, debugcon;
@@ -87,6 +87,7 @@ bool opt_slot(struct options *o, unsigned slot, const char *option, const char *
               struct err *e);
 bool opt_device(struct options *o, const char *value, const char *dir, struct err *e);
 bool opt_boot(struct options *o, const char *value, struct err *e);
+bool opt_machine(struct options *o, const char *value, struct err *e);
 bool opt_rtc(struct options *o, const char *value, struct err *e);
 bool opt_target(struct options *o, struct target *t, const char *option, const char *value,
                 const char *dir, struct err *e);

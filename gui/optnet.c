@@ -52,7 +52,8 @@ static bool set_model(const char *option, const char *word, enum oxbow_nic_model
 
 static int hex_digit(char c)
 {
-    const char *digits = "0123456789abcdef", *p = c ? strchr(digits, c >= 'A' ? c | 0x20 : c) : NULL;
+    const char *digits = "0123456789abcdef";
+    const char *p = c ? strchr(digits, c >= 'A' ? c | 0x20 : c) : NULL;
 
     return p ? (int)(p - digits) : -1;
 }
@@ -149,8 +150,8 @@ static bool set_kind(const char *option, const char *word, enum net_kind *kind, 
             return true;
         }
     }
-    return err_set(e, "%s %s: there is no such network; use user, socket, dgram, tap%s", option, word,
-                   strcmp(option, "-nic") == 0 ? " or none" : "");
+    return err_set(e, "%s %s: there is no such network; use user, socket, dgram, tap%s", option,
+                   word, strcmp(option, "-nic") == 0 ? " or none" : "");
 }
 
 static enum word forward(struct options *o, const char **list, unsigned *count, const char *option,
@@ -273,10 +274,13 @@ static enum word net_word(struct options *o, struct net_option *n, const struct 
 
 static bool unknown(const struct net_option *n, const struct optpair *p, struct err *e)
 {
-    const char *known = n->kind == NET_USER  ? "hostfwd, guestfwd, restrict, ipv6, tftp, bootfile, hostname"
-                        : n->kind == NET_TAP ? "ifname, script, downscript"
-                                             : "udp, mcast, localaddr, local.*, remote.*";
+    const char *known = "udp, mcast, localaddr, local.*, remote.*";
 
+    if (n->kind == NET_USER) {
+        known = "hostfwd, guestfwd, restrict, ipv6, tftp, bootfile, hostname";
+    } else if (n->kind == NET_TAP) {
+        known = "ifname, script, downscript";
+    }
     return *p->key ? err_set(e, "%s %s=: this setting is not there; use %s and dump", n->option,
                              p->key, known)
                    : err_set(e, "%s %s: write KEY=VALUE; keys are %s and dump", n->option, p->value,

@@ -14,8 +14,6 @@ struct refused {
 static const struct refused refused[] = {
     {"accel", "tcg", "there is no accelerator, the processor is interpreted"},
     {"enable-kvm", NULL, "there is no accelerator, the processor is interpreted"},
-    {"machine", "pc", "there is one machine, the pc"},
-    {"M", "pc", "there is one machine, the pc"},
     {"smp", "1", "there is one processor"},
     {"monitor", "none", "there is no monitor; oxbow test runs scripts"},
     {"qmp", "none", "there is no control socket; oxbow test runs scripts"},

@@ -256,6 +256,7 @@ static void fill_config(struct vm *v, bool fixed_date, struct oxbow_config *cfg)
     cfg->ips = o->ips;
     cfg->boot = o->boot;
     cfg->boot_menu = o->boot_menu;
+    cfg->hpet = o->hpet;
     cfg->append = o->append;
     cfg->debug_exit = o->debug_exit;
     cfg->debug_exit_port = o->debug_exit_port;

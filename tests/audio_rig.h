@@ -57,6 +57,20 @@ static inline void ear_listen(struct ear *e, struct rig *r, uint64_t ns, uint64_
     }
 }
 
+/* The same number on every host, whatever its byte order. */
+static inline uint64_t ear_hash(const struct ear *e)
+{
+    uint64_t h = SNAP_HASH_INIT;
+
+    for (size_t k = 0; k < e->n; k++) {
+        uint16_t l = (uint16_t)e->frame[k][0], r = (uint16_t)e->frame[k][1];
+        uint8_t b[4] = {(uint8_t)l, (uint8_t)(l >> 8), (uint8_t)r, (uint8_t)(r >> 8)};
+
+        h = snap_hash(h, b, sizeof b);
+    }
+    return h;
+}
+
 static inline int ear_low(const struct ear *e, unsigned ch, size_t from, size_t to)
 {
     int v = 32767;

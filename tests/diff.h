@@ -118,8 +118,8 @@ void core_load(struct diff_core *c, const struct diff_test *t);
 void core_set_code(struct diff_core *c, const struct diff_test *t);
 uint32_t core_reg(const struct diff_core *c, unsigned r);
 uint32_t core_segment_base(const struct diff_core *c, unsigned seg);
-/* Executes one instruction, of REP strings all iterations; false when it raised an exception. */
-bool core_step(struct diff_core *c, uint32_t *eip, unsigned *cs);
+/* Executes one instruction, all iterations if `rep`; false when it raised an exception. */
+bool core_step(struct diff_core *c, bool rep, uint32_t *eip, unsigned *cs);
 /* Runs to the end of the loaded test, in traces. */
 void core_run(struct diff_core *c);
 void core_result(const struct diff_core *c, struct diff_result *r);

@@ -274,10 +274,9 @@ static void step_once(struct cpu *c)
     c->shadow = false;
     c->step = (c->eflags & FLAG_TF) != 0;
     c->until = c->icount + 1;
-    c->slice = c->left = 1;
+    cpu_slice_begin(c, 1);
     cpu_execute(c, trace_lookup(c, MODE_ONE));
-    c->icount += (uint64_t)(c->slice - c->left);
-    c->slice = c->left = 0;
+    cpu_slice_end(c);
     if (c->step) {
         c->step = false;
         c->debug_trap |= 1u << 14;
@@ -287,7 +286,7 @@ static void step_once(struct cpu *c)
     }
 }
 
-bool core_step(struct diff_core *k, uint32_t *eip, unsigned *cs)
+bool core_step(struct diff_core *k, bool rep, uint32_t *eip, unsigned *cs)
 {
     struct cpu *c = k->cpu;
     uint64_t start = c->eip;
@@ -295,7 +294,7 @@ bool core_step(struct diff_core *k, uint32_t *eip, unsigned *cs)
 
     do {
         step_once(c);
-    } while (c->eip == start && c->cpl == 3 && !c->shutdown && ++steps < MANY);
+    } while (rep && c->eip == start && c->cpl == 3 && !c->shutdown && ++steps < MANY);
     *eip = (uint32_t)c->eip;
     *cs = c->seg[SEG_CS].sel;
     return c->cpl == 3 && !c->shutdown;

@@ -968,7 +968,7 @@ static void make_registers(struct diff_gen *g, unsigned class, uint8_t *fx)
 static void make_segments(struct diff_gen *g, unsigned class, struct diff_test *t)
 {
     static const uint8_t data[] = {LDT_DATA, LDT_RO, LDT_DOWN32, LDT_DOWN16, LDT_PAGES, LDT_CODE32,
-                                   LDT_EXEC, LDT_STACK16, LDT_WRAP};
+                                   LDT_STACK16, LDT_WRAP};
     uint32_t *sel = t->before.sel;
 
     sel[SEG_CS] = SEL_USER32;

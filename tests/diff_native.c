@@ -184,8 +184,10 @@ static unsigned compare(const struct run *r, FILE *to)
     struct report p = {.to = to};
 
     number(&p, "exception", w->trap, g->trap, ~0u);
-    number(&p, "error code", w->err, g->err, w->trap == EXC_PF ? ~(uint32_t)PF_FETCH : ~0u);
-    if (w->trap == EXC_PF && w->cr2 - r->test.image.at >= r->test.image.len) {
+    if (w->trap != EXC_PF) {
+        number(&p, "error code", w->err, g->err, ~0u);
+    } else if (w->cr2 - r->test.image.at >= r->test.image.len) {
+        number(&p, "error code", w->err, g->err, ~(uint32_t)PF_FETCH);
         number(&p, "cr2", w->cr2, g->cr2, ~0u);
     }
     for (unsigned n = 0; n < 8; n++) {

@@ -109,9 +109,17 @@ static bool host_only_selector(struct diff_core *c, const struct decoded *d)
     return (sel & 0xfff8) == CPUNODE_INDEX << 3;
 }
 
+/* Bit 17 of MXCSR exists on the host (misaligned operands). */
+static bool host_mxcsr(struct diff_core *c, uint32_t la)
+{
+    uint32_t at = la - WIN_LA;
+
+    return at <= WIN_SIZE - 4 && (get32(core_window(c) + at) & 0x20000);
+}
+
 /*
  * Exceptions that the manual leaves to the implementation: alignment checks of ENTER's frame and of
- * MOVUPS and its like, page faults of bytes that MASKMOV does not store.
+ * FXSAVE, MOVUPS and its like, page faults of bytes that MASKMOV does not store.
  */
 static bool optional_fault(struct diff_core *c, const struct decoded *d)
 {
@@ -126,6 +134,12 @@ static bool optional_fault(struct diff_core *c, const struct decoded *d)
     case OP_MASKMOVDQU:
         la = core_segment_base(c, d->seg) + (d->asize == 2 ? r.s.r[REG_EDI] & 0xffff : r.s.r[REG_EDI]);
         return d->seg_override || la - WIN_LA > WIN_SIZE - 16 || (r.s.eflags & FLAG_AC);
+    case OP_FXSAVE:
+    case OP_FXRSTOR: /* #GP or #AC */
+        return ((r.s.eflags & FLAG_AC) && (linear_address(c, d) & 15)) ||
+               (d->op == OP_FXRSTOR && host_mxcsr(c, linear_address(c, d) + FX_MXCSR));
+    case OP_LDMXCSR:
+        return host_mxcsr(c, linear_address(c, d));
     default:
         return d->has_mem && (d->attr & AT_UNAL) && (r.s.eflags & FLAG_AC) &&
                (linear_address(c, d) & 15);
@@ -161,7 +175,7 @@ static bool count_flags(const struct diff_core *c, const struct decoded *d, uint
     return !twice || n <= bits;
 }
 
-enum { FSW_C1 = 0x200 };
+enum { FSW_C1 = 0x200, FSW_CODES = 0x4300 /* C0, C1, C3 */ };
 
 /* Two causes of a stack fault at once. */
 static bool both_stack_faults(const struct diff_core *c, const struct decoded *d)
@@ -189,6 +203,14 @@ static void x87_taint(const struct diff_core *c, const struct decoded *d, struct
     case OP_FLD_STI:
         t->fsw = both_stack_faults(c, d) ? FSW_C1 : 0;
         break;
+    case OP_FCMOVB:
+    case OP_FCMOVE:
+    case OP_FCMOVBE:
+    case OP_FCMOVU:
+    case OP_FCMOVNB:
+    case OP_FCMOVNE:
+    case OP_FCMOVNBE:
+    case OP_FCMOVNU:
     case OP_FNOP:
     case OP_FWAIT:
     case OP_FFREE_STI:
@@ -250,6 +272,31 @@ static bool is_approximate(unsigned op)
     }
 }
 
+/* Of two values without sign bit; unnormals do not matter here. */
+static bool above(const uint8_t *st, uint64_t sig, unsigned exp)
+{
+    unsigned e = get16(st + 8) & 0x7fff;
+
+    return e > exp || (e == exp && get64(st) > sig);
+}
+
+/* Operands for which the manual does not define F2XM1 and FYL2XP1. */
+static bool outside_domain(const struct diff_core *c, const struct decoded *d)
+{
+    struct diff_result r;
+    const uint8_t *st = r.s.fx + FX_ST;
+
+    if (d->op != OP_F2XM1 && d->op != OP_FYL2XP1) {
+        return false;
+    }
+    core_result(c, &r);
+    if (d->op == OP_F2XM1) {
+        return above(st, (uint64_t)1 << 63, 0x3fff);
+    }
+    return get16(st + 8) >> 15 ? above(st, 0x95f619980c4336f7u, 0x3ffd) /* 1 - sqrt(1/2) */
+                               : above(st, 0xd413cccfe7799211u, 0x3ffd); /* sqrt(2) - 1 */
+}
+
 /* --- memory that is not compared --------------------------------------------------------------- */
 
 static void hole(struct diff_test *t, uint32_t at, unsigned len)
@@ -263,10 +310,15 @@ static void find_holes(const struct diff_core *c, struct diff_test *t, const str
 {
     uint32_t at = d->has_mem ? linear_address(c, d) : 0;
 
+    uint32_t esp = core_segment_base(c, SEG_SS) + core_reg(c, REG_ESP);
+
     t->image.at = at;
     t->image.len = 0;
+    if (d->op == OP_IRET || d->op == OP_RET_FAR) {
+        t->image = (struct diff_hole){esp, 3u * d->osize};
+    }
     for (unsigned n = 0; n < d->noperands && d->has_mem; n++) {
-        if (d->o[n].kind == OK_MEM && d->o[n].size > 16) {
+        if (d->o[n].kind == OK_MEM && d->o[n].size > 10 && d->o[n].size != 16) {
             t->image.len = d->o[n].size;
         }
     }
@@ -294,8 +346,15 @@ static bool wraps(const struct diff_core *c, const struct decoded *d)
 {
     uint32_t esp = core_reg(c, REG_ESP);
 
+    if (d->op == OP_LEAVE || d->op == OP_ENTER) {
+        uint32_t ebp = core_reg(c, REG_EBP);
+        if (at_the_top(ebp) || at_the_top(ebp - 0x200)) {
+            return true;
+        }
+    }
     return (d->has_mem && (at_the_top(linear_address(c, d)) ||
-                           at_the_top(effective_address(c, d)))) ||
+                           at_the_top(effective_address(c, d)) ||
+                           (d->asize == 2 && effective_address(c, d) >= 0xfe00))) ||
            at_the_top(esp) || at_the_top(esp - 0x200);
 }
 
@@ -335,12 +394,40 @@ static enum plan landed(struct diff_core *c, struct diff_test *t, unsigned k, ui
     }
     uint32_t la = cs == SEL_USER32 ? eip : core_segment_base(c, SEG_CS) + eip;
     if ((la >= WIN_LA - 16 && la < RO_LA + RO_SIZE) || /* not executable on the host */
-        core_step(c, &eip, &cs)) {
+        core_step(c, false, &eip, &cs)) {
         return PLAN_DROP;
     }
     core_result(c, &r);
     t->traps = true;
-    return r.trap == 14 && forbidden(r.cr2) ? PLAN_DROP : PLAN_END;
+    return r.trap == EXC_PF && forbidden(r.cr2) ? PLAN_DROP : PLAN_END;
+}
+
+/* Instructions that meet two causes of an exception in another order on the host. */
+static bool other_order(const struct decoded *d, const struct diff_result *r, uint32_t frame)
+{
+    uint32_t pops = 3u * d->osize + 8;
+    bool flat = frame >= WIN_LA && frame + pops <= RO_LA + RO_SIZE && !(r->s.eflags & FLAG_AC) &&
+                r->s.sel[SEG_SS] == SEL_USER_DS && d->noperands == 0;
+
+    if (d->has_mem && (d->attr & AT_ALIGN16) && r->trap == EXC_SS) {
+        return true; /* or #GP for its alignment */
+    }
+    switch (d->op) {
+    case OP_CALL_FAR_PTR:
+    case OP_CALL_FAR_IND: /* pushes the return address before it looks at the limit */
+        return r->trap == EXC_SS || r->trap == EXC_GP || r->trap == EXC_PF;
+    case OP_CALL_NEAR_REL:
+    case OP_CALL_NEAR_IND:
+        return r->trap == EXC_GP;
+    case OP_RET_FAR:
+    case OP_IRET: /* look for an outer stack before they know that there is none */
+        return r->trap == EXC_GP && !flat;
+    case OP_UD1:
+    case OP_MOV_TR: /* #UD before the ModR/M byte is fetched */
+        return r->trap == EXC_PF || r->trap == EXC_GP;
+    default:
+        return false;
+    }
 }
 
 bool diff_comparable(const struct diff_taint *t, const struct decoded *d, const uint8_t *code)
@@ -355,12 +442,12 @@ enum plan diff_plan(struct diff_core *c, struct diff_test *t, unsigned k)
     const uint8_t *code = t->code + t->at[k];
     struct diff_taint taint = t->taint[k];
     struct diff_result r;
-    uint32_t eip;
+    uint32_t eip, frame = core_segment_base(c, SEG_SS) + core_reg(c, REG_ESP);
     unsigned cs;
     bool wrapped;
 
     if (decode(code, DECODE_MAX_LEN, t->code16 ? CODE16 : CODE32, d) != DEC_OK ||
-        !diff_comparable(&taint, d, code) || host_only_selector(c, d) || optional_fault(c, d) ||
+        !diff_comparable(&taint, d, code) || host_only_selector(c, d) || optional_fault(c, d) || outside_domain(c, d) ||
         !next_taint(c, d, &taint)) {
         return PLAN_DROP;
     }
@@ -369,14 +456,19 @@ enum plan diff_plan(struct diff_core *c, struct diff_test *t, unsigned k)
     find_holes(c, t, d);
     if (is_approximate(d->op)) {
         t->approximate = true;
+        t->taint[k + 1].fsw |= FSW_CODES;
     }
-    if (core_step(c, &eip, &cs)) {
+    if (core_step(c, d->rep && (d->attr & AT_REP), &eip, &cs)) {
         enum plan p = landed(c, t, k, eip, cs);
         return p == PLAN_NEXT && (t->nholes || t->approximate) ? PLAN_END : p;
     }
     core_result(c, &r);
     t->traps = true;
-    if (wrapped || r.trap == TRAP_CRASH || (r.trap == 14 && forbidden(r.cr2))) {
+    if (wrapped || r.trap == TRAP_CRASH || (r.trap == EXC_PF && forbidden(r.cr2))) {
+        return PLAN_DROP;
+    }
+    if (other_order(d, &r, frame) ||
+        (t->image.len && (r.trap == EXC_GP || r.trap == EXC_SS) && d->has_mem)) {
         return PLAN_DROP;
     }
     /* The host has loaded some of the registers by then, and ARPL writes only when it has to. */

@@ -233,6 +233,9 @@ static struct world *board(void)
     w->mem = w->board->mem;
     w->io = w->board->io;
     w->sched = w->board->sched;
+    /* HLT where an exception, an NMI or a masked A20 may lead. */
+    memset(w->board->ram, 0xf4, 0x10000);
+    memset(w->board->ram + 0x100000, 0xf4, 0x10000);
     world_pci_setup(w);
     return w;
 }

@@ -180,9 +180,14 @@ void play_ide(struct world *w, struct rng *r)
                                    0x40, 0x42, 0x70, 0x10, 0xec, 0xa1, 0xef, 0xe7, 0xea, 0xb0, 0x08, 0x90,
                                    0x91, 0xc6, 0xe0, 0xe1, 0xe5, 0xe6, 0xa0, 0xa0, 0xa0, 0xf8, 0x27};
     unsigned base = w->board && rnd(r) & 1 ? 0x170 : 0x1f0;
-    unsigned op = code[below(r, sizeof code)], words = one_in(r, 6) ? 1 + below(r, 700) : 256;
+    unsigned op = one_in(r, 3) ? 0xa0 : code[below(r, sizeof code)];
+    unsigned words = one_in(r, 6) ? 1 + below(r, 700) : 256;
     bool in = rnd(r) & 1;
 
+    if (one_in(r, 2)) {
+        wo8(w, base + 0x206, 0);
+        world_time(w, 3000000);
+    }
     wo8(w, base + 6, 0xa0 | (rnd(r) & 0x50) | (one_in(r, 8) ? rnd(r) & 15 : 0));
     if (op == 0xa0) {
         wo8(w, base + 6, 0xb0);

@@ -1,6 +1,6 @@
 /*
- * The mixer: exact shares of frames, rates, gains, tone, what is kept and dropped, and that it does not
- * matter when somebody listens.
+ * The mixer: exact shares of frames, rates, gains, tone, what is kept and dropped, and that it does
+ * not matter when somebody listens; then a guest that plays on every device, in a whole machine.
  */
 #include "tests/audio_rig.h"
 
@@ -281,58 +281,96 @@ START_TEST(after_load)
 }
 END_TEST
 
-/* --- the whole machine ------------------------------------------------------------------------- */
+/* --- the whole machine ----------------------------------------------------------------------- */
 
-/* A boot sector that plays 1000 Hz on the speaker for ever. */
-static const uint8_t beep[] = {0xb0, 0xb6, 0xe6, 0x43, 0xb0, 0xa9, 0xe6, 0x42, 0xb0, 0x04, 0xe6, 0x42,
-                               0xe4, 0x61, 0x0c, 0x03, 0xe6, 0x61, 0xf4, 0xeb, 0xfd};
+/* A floppy that plays on everything; see there. */
+static const uint8_t program[] = {
+#include "tests/guest/sound.inc"
+};
 
-static struct oxbow *beeper(uint32_t rate)
+/* What it says on port E9h, with the frame heard last. */
+struct progress {
+    char text[64];
+    size_t frame[64], n;
+    const struct ear *ear;
+};
+
+static void console(void *ctx, const uint8_t *data, size_t n)
+{
+    struct progress *p = ctx;
+
+    for (size_t k = 0; k < n && p->n < sizeof p->text - 1; k++) {
+        p->frame[p->n] = p->ear ? p->ear->n : 0;
+        p->text[p->n++] = (char)data[k];
+    }
+}
+
+static struct oxbow *player(uint32_t rate, struct progress *p)
 {
     uint8_t *image = calloc(1, 1474560);
     struct oxbow_config cfg;
     struct err e = {{0}};
     struct oxbow *m;
 
-    memcpy(image, beep, sizeof beep);
-    image[510] = 0x55;
-    image[511] = 0xaa;
+    memcpy(image, program, sizeof program);
     oxbow_config_init(&cfg);
     cfg.ram_mb = 4;
     cfg.boot = "a";
     cfg.audio_rate = rate;
     cfg.sb16.on = true;
     cfg.floppy[0] = block_open_mem(image, 1474560, true, &e);
+    if (p) {
+        cfg.debugcon = (struct chardev){console, p};
+    }
     free(image);
     m = oxbow_new(&cfg, &e);
     ck_assert_msg(m != NULL, "%s", e.text);
     return m;
 }
 
-static struct ear *hear(struct oxbow *m, uint64_t until, uint64_t slice)
+/* Runs to the end and hears all of it. */
+static void hear(struct oxbow *m, struct ear *e, uint64_t slice)
 {
-    struct ear *e = calloc(1, sizeof *e);
+    enum oxbow_stop stop;
 
-    while (oxbow_icount(m) < until) {
-        ck_assert_int_eq(oxbow_run(m, MIN(slice, until - oxbow_icount(m))), OXBOW_LIMIT);
+    do {
+        stop = oxbow_run(m, slice);
         e->n += oxbow_audio(m, e->frame[e->n], EAR_MAX - e->n);
-    }
-    return e;
+    } while (stop == OXBOW_LIMIT && e->n < EAR_MAX);
+    ck_assert_int_eq(stop, OXBOW_POWEROFF);
 }
 
 #define SECOND 400000000u
 
-START_TEST(speaker_tone)
+static void check_stage(const struct progress *p, char stage, unsigned ch, unsigned hz, int level)
 {
-    struct oxbow *m = beeper(EAR_RATE);
-    struct ear *e = hear(m, 2 * SECOND, SECOND / 100);
-    uint64_t f = ear_frequency(e, 0, EAR_RATE + EAR_RATE / 2, 2 * EAR_RATE);
+    const char *at = strrchr(p->text, stage);
+    size_t from, to;
+    uint64_t f;
 
-    ck_assert_uint_eq(e->n, 2 * EAR_RATE);
-    ck_assert_uint_ge(f, 999000);
-    ck_assert_uint_le(f, 1001000);
-    ck_assert_int_eq(ear_high(e, 0, EAR_RATE, 2 * EAR_RATE), 8192);
-    ck_assert_int_eq(ear_low(e, 1, EAR_RATE, 2 * EAR_RATE), 0);
+    ck_assert_ptr_nonnull(at);
+    from = p->frame[at - p->text] + EAR_RATE / 8;
+    to = from + EAR_RATE * 3 / 10;
+    ck_assert_uint_lt(to, p->ear->n);
+    f = ear_frequency(p->ear, ch, from, to);
+    ck_assert_msg(f >= hz * 997u && f <= hz * 1003u, "stage %c: %llu mHz, not %u Hz", stage,
+                  (unsigned long long)f, hz);
+    ck_assert_int_le(abs(ear_high(p->ear, ch, from, to) - level), 20);
+}
+
+START_TEST(guest_program)
+{
+    struct ear *e = ear_new(NULL);
+    struct progress p = {.ear = e};
+    struct oxbow *m = player(EAR_RATE, &p);
+
+    hear(m, e, SECOND / 1000);
+    ck_assert_ptr_nonnull(strstr(p.text, "SF8WOK\n"));
+    check_stage(&p, 'S', 0, 1000, 8192);
+    check_stage(&p, 'F', 1, 440, 4084);
+    check_stage(&p, '8', 0, 441, 16384);
+    check_stage(&p, 'W', 0, 630, 12000);
+    check_stage(&p, 'W', 1, 315, 12000);
     free(e);
     oxbow_free(m);
 }
@@ -341,11 +379,15 @@ END_TEST
 /* The same frames in any slices; the same state with and without a listener. */
 START_TEST(machine_deterministic)
 {
-    struct oxbow *a = beeper(EAR_RATE), *b = beeper(EAR_RATE), *c = beeper(0);
-    struct ear *x = hear(a, SECOND, SECOND / 7), *y = hear(b, SECOND, 1234567);
-    struct ear *z = hear(c, SECOND, SECOND);
-    uint64_t h = oxbow_hash(a);
+    struct oxbow *a = player(EAR_RATE, NULL), *b = player(EAR_RATE, NULL), *c = player(0, NULL);
+    struct ear *x = ear_new(NULL), *y = ear_new(NULL), *z = ear_new(NULL);
+    uint64_t h;
 
+    hear(a, x, SECOND / 7);
+    hear(b, y, 123457);
+    hear(c, z, SECOND);
+    h = oxbow_hash(a);
+    ck_assert_uint_gt(x->n, 2 * EAR_RATE);
     ck_assert_uint_eq(x->n, y->n);
     ck_assert_int_eq(memcmp(x->frame, y->frame, x->n * sizeof x->frame[0]), 0);
     ck_assert_uint_eq(z->n, 0);
@@ -360,27 +402,67 @@ START_TEST(machine_deterministic)
 }
 END_TEST
 
+/* Saved in the middle of every stage: the same end, and the same frames from the next one on. */
 START_TEST(machine_load)
 {
-    struct oxbow *a = beeper(EAR_RATE), *b = beeper(EAR_RATE);
-    struct err e = {{0}};
-    struct ear *x, *y;
-    size_t len;
-    uint8_t *state;
+    for (uint64_t at = SECOND / 4; at < 3 * (uint64_t)SECOND; at += SECOND / 9 * 2 + 12345) {
+        struct oxbow *a = player(EAR_RATE, NULL), *b = player(EAR_RATE, NULL);
+        struct ear *x = ear_new(NULL), *y = ear_new(NULL);
+        struct err e = {{0}};
+        uint8_t *state;
+        size_t len;
 
-    oxbow_run(a, SECOND + 12345);
-    state = oxbow_save(a, &len, &e);
-    x = hear(a, SECOND + 12345 + SECOND / 2, SECOND / 50);
-    ck_assert_msg(oxbow_load(b, state, len, &e), "%s", e.text);
-    free(state);
-    y = hear(b, SECOND + 12345 + SECOND / 2, SECOND / 50);
-    ck_assert_uint_gt(y->n, 20000);
-    ck_assert_uint_gt(x->n, y->n); /* what nobody had taken from the first */
-    ck_assert_int_eq(memcmp(x->frame[x->n - y->n], y->frame, y->n * sizeof y->frame[0]), 0);
-    free(x);
-    free(y);
-    oxbow_free(a);
-    oxbow_free(b);
+        if (oxbow_run(a, at) == OXBOW_LIMIT) {
+            state = oxbow_save(a, &len, &e);
+            ck_assert_msg(state && oxbow_load(b, state, len, &e), "%s", e.text);
+            free(state);
+            hear(a, x, SECOND / 50);
+            hear(b, y, SECOND / 70);
+            ck_assert_uint_gt(x->n, y->n); /* what nobody had taken from the first */
+            ck_assert_int_eq(memcmp(x->frame[x->n - y->n], y->frame, y->n * sizeof y->frame[0]), 0);
+            ck_assert_uint_eq(oxbow_hash(a), oxbow_hash(b));
+        }
+        free(x);
+        free(y);
+        oxbow_free(a);
+        oxbow_free(b);
+    }
+}
+END_TEST
+
+/* Settings of the card that can't be are refused in a sentence. */
+START_TEST(machine_settings)
+{
+    static const struct {
+        uint16_t port;
+        uint8_t irq, dma, dma16;
+        bool adlib, good;
+    } want[] = {{0x240, 7, 3, 7, false, true}, {0x260, 10, 1, 6, false, true},
+                {0x280, 9, 1, 1, false, true}, {0x230, 5, 1, 5, false, false},
+                {0x220, 3, 1, 5, false, false}, {0x220, 5, 2, 5, false, false},
+                {0x220, 5, 1, 4, false, false}, {0, 0, 0, 0, true, false}};
+    struct oxbow_config cfg;
+    struct err e;
+
+    for (unsigned n = 0; n < ARRAY_LEN(want); n++) {
+        struct oxbow *m;
+
+        oxbow_config_init(&cfg);
+        cfg.sb16 = (struct oxbow_sb16){true, want[n].port, want[n].irq, want[n].dma,
+                                       want[n].dma16};
+        cfg.adlib = want[n].adlib;
+        e.text[0] = 0;
+        m = oxbow_new(&cfg, &e);
+        ck_assert_int_eq(m != NULL, want[n].good);
+        ck_assert_int_eq(e.text[0] == 0, want[n].good);
+        oxbow_free(m);
+    }
+    oxbow_config_init(&cfg);
+    cfg.audio_rate = 100;
+    ck_assert_ptr_null(oxbow_new(&cfg, &e));
+    cfg.audio_rate = 22050;
+    cfg.adlib = true;
+    oxbow_free(oxbow_new(&cfg, &e));
 }
 END_TEST
 
@@ -396,9 +478,10 @@ static void add(TCase *t)
     tcase_add_test(t, tone_control);
     tcase_add_test(t, same_whenever_heard);
     tcase_add_test(t, after_load);
-    tcase_add_test(t, speaker_tone);
+    tcase_add_test(t, guest_program);
     tcase_add_test(t, machine_deterministic);
     tcase_add_test(t, machine_load);
+    tcase_add_test(t, machine_settings);
 }
 
 int main(void)

@@ -476,6 +476,54 @@ START_TEST(boot_menu)
 }
 END_TEST
 
+/* --- disk geometry ------------------------------------------------------------------------------------ */
+
+static void put_chs(uint8_t *p, uint32_t lba, unsigned heads, unsigned spt)
+{
+    uint32_t c = lba / (heads * spt);
+    p[0] = (uint8_t)(lba / spt % heads);
+    p[1] = (uint8_t)((lba % spt + 1) | (c >> 2 & 0xc0));
+    p[2] = (uint8_t)c;
+}
+
+/* A disk of `mb` with a partition [start, start + count) made for a geometry; what INT 13h 08h says, as heads. */
+static uint32_t heads_shown(unsigned mb, uint32_t start, uint32_t count, unsigned heads, unsigned spt)
+{
+    /* mov ah, 8 ; mov dl, 80h ; int 13h ; mov al, dh ; inc al ; out 501h */
+    static const uint8_t code[] = {0xb4, 8, 0xb2, 0x80, 0xcd, 0x13, 0x88, 0xf0, 0xfe, 0xc0,
+                                   0xba, 0x01, 0x05, 0xee, 0xf4};
+    uint8_t sector[512] = {0}, *entry = sector + 446;
+    struct oxbow_config cfg;
+    struct err e = {{0}};
+    memcpy(sector, code, sizeof code);
+    entry[4] = 6;
+    put_chs(entry + 1, start, heads, spt);
+    put_chs(entry + 5, start + count - 1, heads, spt);
+    put32(entry + 8, start);
+    put32(entry + 12, count);
+    oxbow_config_init(&cfg);
+    cfg.ram_mb = 8;
+    cfg.debug_exit = true;
+    cfg.drive[0] = (struct oxbow_drive){OXBOW_DRIVE_DISK, disk(sector, 510, (size_t)mb << 20)};
+    struct oxbow *m = oxbow_new(&cfg, &e);
+    ck_assert_msg(m != NULL, "%s", e.text);
+    ck_assert_int_eq(oxbow_run(m, 1000000000), OXBOW_DEBUG_EXIT);
+    uint32_t v = oxbow_exit_value(m);
+    oxbow_free(m);
+    return v;
+}
+
+START_TEST(disk_geometry)
+{
+    ck_assert_uint_eq(heads_shown(64, 63, 0, 16, 63), 16);
+    ck_assert_uint_eq(heads_shown(64, 63, 16065 * 4 - 63, 255, 63), 255);
+    ck_assert_uint_eq(heads_shown(64, 32, 64 * 32 * 20 - 32, 64, 32), 64);
+    ck_assert_uint_eq(heads_shown(64, 2048, 100000, 255, 63), 16); /* does not end with a cylinder */
+    ck_assert_uint_eq(heads_shown(600, 63, 16065 * 70 - 63, 255, 63), 255);
+    ck_assert_uint_eq(heads_shown(600, 63, 0, 255, 63), 32);
+}
+END_TEST
+
 FIX_SUITE("board", acpi_tables, other_tables, no_apic, virtual_wire, io_apic, apic_base_register,
           spurious_irq, acpi_power, clocks_never_go_back, a20_wrap, empty_places, keyboard_self_test,
-          boot_menu)
+          boot_menu, disk_geometry)

@@ -170,6 +170,11 @@ START_TEST(boot_and_date)
     ck_assert_int_eq(o.rtc_base, RTC_LOCALTIME);
     bad("-boot once=d", "once");
     good("-boot c,menu=on");
+    ck_assert(o.boot_menu && !o.hpet);
+    good("-machine pc,hpet=on -M hpet=on");
+    ck_assert(o.hpet);
+    bad("-machine q35", "q35");
+    bad("-machine pc,usb=on", "usb=");
     bad("-boot menu=often", "menu");
     bad("-boot e", "-boot e");
     bad("-boot acdn", "-boot acdn");
@@ -212,6 +217,45 @@ START_TEST(debug_exit)
     bad("-device e1000", "e1000");
     bad("-device isa-debug-exit,iobase=0x10000", "iobase=0x10000");
     bad("-device isa-debug-exit,irq=3", "irq");
+}
+END_TEST
+
+START_TEST(sound)
+{
+    good("-device sb16,iobase=0x240,irq=7,dma=3,dma16=6 -audio wav:out.wav,frequency=22050");
+    ck_assert(o.sb16.on);
+    ck_assert_uint_eq(o.sb16.port, 0x240);
+    ck_assert_uint_eq(o.sb16.irq, 7);
+    ck_assert_uint_eq(o.sb16.dma, 3);
+    ck_assert_uint_eq(o.sb16.dma16, 6);
+    ck_assert_int_eq(o.audio.kind, AUDIO_WAV);
+    ck_assert_str_eq(o.audio.path, "out.wav");
+    ck_assert_uint_eq(o.audio.rate, 22050);
+    ck_assert(opt_audio_check(&o, &e));
+    teardown();
+    setup();
+    good("-audiodev wav,id=a,path=x.wav -device adlib,audiodev=a");
+    ck_assert(o.adlib && opt_audio_check(&o, &e));
+    good("-device sb16");
+    ck_assert(!opt_audio_check(&o, &e)); /* both have the FM ports */
+    teardown();
+    setup();
+    good("-audio driver=sdl,model=sb16");
+    ck_assert(o.sb16.on && o.audio.rate == 44100);
+    ck_assert(!opt_audio_check(&o, &e)); /* without a window */
+    good("-display sdl");
+    ck_assert(opt_audio_check(&o, &e));
+    bad("-audio wav", "name the file");
+    bad("-audio oss", "oss");
+    bad("-audio none -audio none", "one place");
+    bad("-audio sdl,path=x", "path=x");
+    bad("-audio wav:x,frequency=100", "frequency=100");
+    bad("-audiodev sdl", "id=");
+    bad("-device sb16,port=1", "port");
+    bad("-device sb16,irq=x", "irq=x");
+    bad("-device adlib,irq=1", "adlib,irq");
+    bad("-device sb16 -device sb16", "one of them");
+    bad("-soundhw sb16", "-device sb16");
 }
 END_TEST
 
@@ -455,7 +499,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         defaults, dashes_and_equals, memory_sizes, actions, drives, drive_places, boot_and_date,
-        ports, debug_exit, numbers, refusals, paths, dashes_end, ini_file, image_kinds,
+        ports, debug_exit, sound, numbers, refusals, paths, dashes_end, ini_file, image_kinds,
         image_tables, image_formats, values,
     };
     Suite *s = suite_create("options");

@@ -128,10 +128,9 @@ void vec_step(struct cpu *c)
         trace_flush_now(c);
     }
     c->until = c->icount + 1;
-    c->slice = c->left = 1;
+    cpu_slice_begin(c, 1);
     cpu_execute(c, trace_lookup(c, MODE_ONE));
-    c->icount += (uint64_t)(c->slice - c->left);
-    c->slice = c->left = 0;
+    cpu_slice_end(c);
 }
 
 /* --- directories ----------------------------------------------------------------------------- */

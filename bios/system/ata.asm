@@ -515,6 +515,7 @@ ata_found:
         mov     [fs:si + drive.sectors], eax
         mov     [fs:si + drive.sectors + 4], edx
         call    ata_geometry
+        call    ata_partition_hint
         movzx   bx, byte [fs:ebda.hd_count]
         inc     byte [fs:ebda.hd_count]
         mov     al, bl
@@ -599,6 +600,123 @@ ata_geometry:
         mov     [fs:si + drive.lcyls], cx
         mov     [fs:si + drive.lheads], ax
         mov     [fs:si + drive.lspt], bx
+        ret
+
+; A partition table remembers the geometry it was made with, and programs on the disk rely on that: the
+; last sector of a partition is the last one of a track of the last head. Taken when start and end
+; of an entry agree with it; an end behind cylinder 1022 cannot be checked.
+ata_partition_hint:
+        pushad
+        push    es
+        test    byte [fs:si + drive.flags], DF_LBA
+        jz      .done
+        cmp     dword [fs:si + drive.sectors + 4], 0
+        jne     .done
+        push    SCRATCH_SEG + 0x100
+        pop     es
+        xor     di, di
+        xor     eax, eax
+        mov     [fs:ebda.req_lba], eax
+        mov     [fs:ebda.req_lba + 4], eax
+        mov     word [fs:ebda.req_count], 1
+        mov     byte [fs:ebda.req_op], OP_READ
+        call    ata_transfer
+        jc      .done
+        push    SCRATCH_SEG + 0x100
+        pop     es
+        cmp     word [es:510], 0xAA55
+        jne     .done
+        mov     di, 446
+.entry:
+        call    .try
+        jc      .next
+        mov     [fs:si + drive.lheads], bx
+        mov     [fs:si + drive.lspt], cx
+        imul    bx, cx
+        mov     eax, [fs:si + drive.sectors]
+        xor     edx, edx
+        movzx   ebx, bx
+        div     ebx
+        cmp     eax, 1024
+        jbe     .cylinders
+        mov     ax, 1024
+.cylinders:
+        mov     [fs:si + drive.lcyls], ax
+        jmp     .done
+.next:
+        add     di, 16
+        cmp     di, 446 + 4 * 16
+        jb      .entry
+.done:
+        pop     es
+        popad
+        ret
+
+; BX = heads, CX = sectors per track of the entry ES:DI. CF = it says nothing.
+.try:
+        cmp     dword [es:di + 12], 0
+        je      .no
+        movzx   bx, byte [es:di + 5]
+        inc     bx
+        cmp     bl, 2                   ; neither 1 nor 256
+        jb      .no
+        movzx   cx, byte [es:di + 6]
+        and     cl, 0x3F
+        jz      .no
+        lea     bp, [di + 1]
+        call    .address
+        jc      .no
+        cmp     eax, [es:di + 8]
+        jne     .no
+        movzx   eax, bx
+        imul    ax, cx
+        cmp     eax, [fs:si + drive.sectors]
+        ja      .no
+        lea     bp, [di + 5]
+        call    .address
+        jc      .yes                    ; the end is too far away
+        add     eax, 1
+        sub     eax, [es:di + 8]
+        cmp     eax, [es:di + 12]
+        jne     .no
+.yes:
+        clc
+        ret
+.no:
+        stc
+        ret
+
+; EAX = sector number of the head, sector, cylinder bytes at ES:BP. CF = not in this geometry.
+.address:
+        movzx   eax, byte [es:bp + 2]
+        mov     ah, [es:bp + 1]
+        shr     ah, 6
+        cmp     ax, 1023                ; all that do not fit are written so
+        jae     .outside
+        mov     dl, [es:bp + 1]
+        and     dl, 0x3F
+        jz      .outside
+        cmp     dl, cl
+        ja      .outside
+        mov     dh, [es:bp]
+        cmp     dh, bl
+        jae     .outside
+        push    edx
+        movzx   edx, bx
+        imul    eax, edx
+        pop     edx
+        push    edx
+        movzx   edx, dh
+        add     eax, edx
+        movzx   edx, cx
+        imul    eax, edx
+        pop     edx
+        movzx   edx, dl
+        lea     eax, [eax + edx - 1]
+        clc
+        ret
+.outside:
+        stc
         ret
 
 ; The tables behind INT 41h and 46h for disks 0 and 1. BX = disk.

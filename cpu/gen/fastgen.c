@@ -10,8 +10,8 @@
  *
  * The table `rows` says which form is specialised over what, natively and for the goto shape:
  *   d, s   destination and source register (8 each); D: both in one, the same register (TEST r,r)
- *   B A F V G  address: [base+disp], [disp], [base+index*scale+disp] in full, the same with the scale from the
- *          record, any address from the record; an address kind that no letter covers stays unspecialised
+ *   B A N V G  address: [base+disp], [disp], [base+index*scale+disp] with scale 1 or the operand size, the same
+ *          with the scale from the record, any address from the record
  *   comma  separates families, an empty text means none
  */
 #include <stdarg.h>
@@ -123,7 +123,7 @@ static void need(unsigned found, const char *name, const char *what)
 
 struct choice {
     int dst, src, base, index, scale, cc; /* -1: not fixed; base 8: none */
-    char address;                         /* B A F V G or 0 */
+    char address;                         /* B A N V G or 0 */
     bool same;                            /* src is dst */
     unsigned variant;
 };
@@ -151,13 +151,13 @@ static void fix_address(struct text *t, const struct choice *h, const char *name
     case 'A':
         set(&ea, "i->disp");
         break;
-    case 'F':
+    case 'N':
     case 'V':
         set(&ea, "(uint32_t)(i->disp + ");
         if (h->base < 8) {
             snprintf(ea.s + strlen(ea.s), 64, "R32(OFF32(%d)) + ", h->base);
         }
-        if (h->address == 'F') {
+        if (h->address == 'N') {
             snprintf(ea.s + strlen(ea.s), 64, "(R32(OFF32(%d)) << %d))", h->index, h->scale);
         } else {
             snprintf(ea.s + strlen(ea.s), 64, "(R32(OFF32(%d)) << i->scale))", h->index);
@@ -251,6 +251,20 @@ static void emit(struct output *o, unsigned unit, const char *name, const struct
     o->count[unit]++;
 }
 
+/* log2 of the operand size, the scale that arrays of it are indexed with. */
+static int natural_scale(const char *text)
+{
+    for (int k = 0; k < 2; k++) {
+        struct text load, store;
+        set(&load, "LOAD(%d,", 8 << k);
+        set(&store, "STORE(%d,", 8 << k);
+        if (strstr(text, load.s) || strstr(text, store.s)) {
+            return k;
+        }
+    }
+    return 2;
+}
+
 /* All handlers of a family, in the order specialise.c computes. */
 static void emit_family(struct output *o, const char *name, unsigned variant, const char *dims,
                         size_t len)
@@ -258,7 +272,7 @@ static void emit_family(struct output *o, const char *name, unsigned variant, co
     bool d = memchr(dims, 'd', len), s = memchr(dims, 's', len), same = memchr(dims, 'D', len);
     char address = 0;
     for (size_t k = 0; k < len; k++) {
-        if (strchr("BAFVG", dims[k])) {
+        if (strchr("BANVG", dims[k])) {
             address = dims[k];
         }
     }
@@ -266,18 +280,19 @@ static void emit_family(struct output *o, const char *name, unsigned variant, co
     for (unsigned k = 1; k < o->units; k++) {
         unit = o->count[k] < o->count[unit] ? k : unit;
     }
-    bool index = address == 'F' || address == 'V';
+    bool index = address == 'N' || address == 'V';
+    int natural = natural_scale(body_text(name));
     int ncc = variant == FUSED ? (int)ARRAY_LEN(fused_cc) : 1;
     int ndst = d || same ? 8 : 1, nsrc = s ? 8 : 1, nbase = address == 'B' ? 8 : index ? 9 : 1,
-        nindex = index ? 7 : 1, nscale = address == 'F' ? 4 : 1;
-    fprintf(o->rows, "ROW(%s, %u, '%c', %u, %u, %s%s%s%s0)\n", name, variant,
+        nindex = index ? 7 : 1, nscale = address == 'N' && natural ? 2 : 1;
+    fprintf(o->rows, "ROW(%s, %u, '%c', %u, %u, %s%s%s%sROW_SCALE(%d))\n", name, variant,
             address ? address : '-', unit, o->count[unit], d ? "ROW_DST | " : "",
             s ? "ROW_SRC | " : "", same ? "ROW_DST | ROW_SAME | " : "",
-            variant == FUSED ? "ROW_CC | " : "");
+            variant == FUSED ? "ROW_CC | " : "", address == 'N' ? natural + 1 : 0);
     for (int n = 0; n < ncc * ndst * nsrc * nbase * nindex * nscale; n++) {
         struct choice h = {.address = address, .same = same, .variant = variant};
         int v = n;
-        h.scale = address == 'F' ? v % nscale : -1;
+        h.scale = address == 'N' ? v % nscale * natural : -1;
         v /= nscale;
         h.index = index ? v % nindex + (v % nindex >= 4) : -1;
         v /= nindex;
