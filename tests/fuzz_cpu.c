@@ -114,9 +114,11 @@ static uint32_t selector(struct rng *r)
 /* Instructions of the system, which random bytes seldom make with operands that mean something. */
 static void system_code(struct text *t, struct rng *r)
 {
-    static const uint32_t msr[] = {0x10, 0x1b, 0x2a, 0x174, 0x175, 0x176, 0x179, 0x17a, 0x200, 0x250, 0x277, 0x2ff, 0xfe,
+    static const uint32_t msr[] = {0x10, 0x1b, 0x2a, 0x174, 0x175, 0x176, 0x179, 0x17a, 0x200,
+        0x250, 0x277, 0x2ff, 0xfe,
                                    0x1d9, 0xc1, 0x186, 0xc0000080};
-    static const uint8_t one[] = {0xcf, 0xcb, 0xc3, 0xf4, 0xfa, 0xfb, 0x9d, 0x9c, 0xcc, 0xce, 0xf1, 0x1f, 0x07, 0x17, 0xca,
+    static const uint8_t one[] = {0xcf, 0xcb, 0xc3, 0xf4, 0xfa, 0xfb, 0x9d, 0x9c, 0xcc, 0xce,
+        0xf1, 0x1f, 0x07, 0x17, 0xca,
                                   0xc2, 0xc8, 0xc9, 0x60, 0x61, 0x9b, 0xd7, 0xec, 0xef, 0xa4, 0xa5, 0xaa, 0xab, 0xa6,
                                   0xaf, 0xad, 0x6c, 0x6f};
     switch (below(r, 18)) {
@@ -420,7 +422,8 @@ static void bootstrap(struct rng *r, const struct program *g, uint8_t *m)
 {
     struct text t = {m + START, 0, 512};
     uint32_t entry = CODE + below(r, 256);
-    uint32_t cr0 = 0x11 | (one_in(r, 3) ? 0x20 : 0) | (one_in(r, 2) ? 0x10000 : 0) | (one_in(r, 4) ? rnd(r) & 0x4000e : 0);
+    uint32_t cr0 = 0x11 | (one_in(r, 3) ? 0x20 : 0) | (one_in(r, 2) ? 0x10000 : 0) | (one_in(r,
+        4) ? rnd(r) & 0x4000e : 0);
     uint32_t cr4 = 0x290 | (rnd(r) & 0x4cf);
 
     put16(m + 0x500, 8 * DESCRIPTORS - 1);
@@ -645,7 +648,8 @@ static void report(const struct side *s)
     char text[4096];
 
     cpu_dump(s->c, text, sizeof text);
-    fprintf(stderr, "%s layer, icount %llu\n%s\n", s->generic ? "generic" : "fast", (unsigned long long)cpu_icount(s->c),
+    fprintf(stderr, "%s layer, icount %llu\n%s\n", s->generic ? "generic" : "fast",
+        (unsigned long long)cpu_icount(s->c),
             text);
 }
 

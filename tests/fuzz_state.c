@@ -1,5 +1,6 @@
 /*
- * Damaged snapshots: whatever a state file holds, loading it either is refused with a sentence or gives a machine that runs,
+ * Damaged snapshots: whatever a state file holds, loading it either is refused with a sentence
+ * or gives a machine that runs,
  * draws, sounds and saves without harm to the host.
  * Usage: fuzz_state [N [SEED]]        N damaged states (300 unless told)
  *        fuzz_state seeds FOLDER      writes sound states there, to begin with

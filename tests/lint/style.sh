@@ -2,7 +2,7 @@
 # Line length, tabs, promises, absolute paths.  Usage: style.sh SOURCE_DIR
 cd "${1:-.}" || exit 2
 bad=0
-files=$(ls oxbow.h memory/* cpu/* devices/* gui/* tests/*.[ch] bios/*.[ch] 2>/dev/null | grep -E '\.(c|h|inc|def)$')
+files=$(find oxbow.h memory cpu devices gui tests bios -name '*.[ch]' -o -name '*.inc' -path '*cpu*' -o -name '*.def')
 long=$(awk 'length($0) > 120 {print FILENAME ":" FNR ": " length($0) " columns"}' $files)
 tabs=$(grep -nP '\t' $files /dev/null)
 todo=$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' $files /dev/null)
