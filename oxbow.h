@@ -1,15 +1,15 @@
 /*
  * liboxbow: an x86 PC in a library.  This header is all that a front end needs.
  *
- * A machine is created from a configuration, run in slices of guest instructions, fed with input and looked at
- * between slices.  The library never blocks, prints, exits or starts threads; two machines can live in one
- * process (one thread at a time per machine).  The same inputs at the same instruction counts give the
- * same run, bit for bit, on every host.
+ * A machine is created from a configuration, run in slices of guest instructions, fed with input
+ * and looked at between slices.  The library never blocks, prints, exits or starts threads; two
+ * machines can live in one process (one thread at a time per machine).  The same inputs at the same
+ * instruction counts give the same run, bit for bit, on every host.
  *
  * Units: time is retired guest instructions (icount); oxbow_ips() of them make one guest second.
  * Errors: functions that can fail take a struct err * (may be NULL) and give one sentence.
- * Ownership: blocks handed over in the configuration or with oxbow_media belong to the machine afterwards, also
- * when oxbow_new fails; everything else is copied unless noted.
+ * Ownership: blocks handed over in the configuration or with oxbow_media belong to the machine
+ * afterwards, also when oxbow_new fails; everything else is copied unless noted.
  */
 #ifndef OXBOW_H
 #define OXBOW_H
@@ -68,14 +68,17 @@ struct oxbow_config {
     unsigned ram_mb;     /* 1 .. 3072 */
     const char *cpu;     /* "pentium4[,+feature,-feature]", NULL: the default model */
     uint64_t ips;        /* guest instructions per guest second; 0: the default */
-    const char *boot;    /* order of "acdn" (floppy, disk, CD, network); NULL: "cad" as a real board */
+    /* order of "acdn" (floppy, disk, CD, network); NULL: "cad" as a real board */
+    const char *boot;
     struct oxbow_blob bios;    /* 64 KB .. 1 MB ROM, ends at 4 GB and at 1 MB; NULL: our own */
     struct oxbow_blob vgabios; /* up to 64 KB, mapped at C0000; NULL: our own */
-    struct oxbow_blob kernel;  /* Linux bzImage or multiboot ELF, started instead of a boot sector */
+    /* Linux bzImage or multiboot ELF, started instead of a boot sector */
+    struct oxbow_blob kernel;
     struct oxbow_blob initrd;
     const char *append;        /* kernel command line */
     struct block *floppy[2];   /* NULL: drive 0 is empty, drive 1 absent */
-    struct oxbow_drive drive[4]; /* primary master, primary slave, secondary master, secondary slave */
+    /* primary master, primary slave, secondary master, secondary slave */
+    struct oxbow_drive drive[4];
     bool serial_on[4];         /* COM1..COM4 exist; the first always does */
     struct chardev serial[4];  /* where their bytes go */
     struct chardev parallel;   /* LPT1 */
@@ -105,7 +108,7 @@ void oxbow_free(struct oxbow *m);
 /* One line per CPU model, NULL after the last. */
 const char *oxbow_cpu_help(unsigned index);
 
-/* --- running ------------------------------------------------------------------------------------ */
+/* --- running ---------------------------------------------------------------------------------- */
 
 enum oxbow_stop {
     OXBOW_LIMIT,      /* the slice is used up */
@@ -117,9 +120,9 @@ enum oxbow_stop {
 };
 
 /*
- * Runs for up to `max` instructions (a guest that halts skips time to its next event, which counts).
- * May overshoot to the end of the current trace (31 instructions).  After a stop other than LIMIT and
- * HELD further calls return the same.
+ * Runs for up to `max` instructions (a guest that halts skips time to its next event, which
+ * counts).  May overshoot to the end of the current trace (31 instructions).  After a stop other
+ * than LIMIT and HELD further calls return the same.
  */
 enum oxbow_stop oxbow_run(struct oxbow *m, uint64_t max);
 uint64_t oxbow_icount(const struct oxbow *m);
@@ -131,25 +134,31 @@ void oxbow_reset(struct oxbow *m);
 /* ACPI power button. */
 void oxbow_power_button(struct oxbow *m);
 
-/* --- input: enters the machine at the next trace boundary, or at `at` when that is later ------------ */
+/* --- input: enters the machine at the next trace boundary, or at `at` when that is later ------ */
 
 /*
  * key: set-1 make code (0x01..0x7f), | 0x100 for keys with an E0 prefix; 0x200: Pause.
  * Layout-free: codes name places on a US keyboard.
  */
 void oxbow_key(struct oxbow *m, unsigned key, bool down, uint64_t at);
-/* Relative motion (right and down positive), wheel clicks (down positive), buttons: 1 left, 2 right, 4 middle. */
+/*
+ * Relative motion (right and down positive), wheel clicks (down positive), buttons: 1 left, 2
+ * right, 4 middle.
+ */
 void oxbow_mouse(struct oxbow *m, int dx, int dy, int dz, unsigned buttons, uint64_t at);
 /* A byte received by serial port n; queued until the guest's UART has room. */
 void oxbow_serial_input(struct oxbow *m, unsigned n, uint8_t byte);
 /*
- * A frame for adapter n, without check sequence; it arrives when a 10 Mbit/s wire has carried it.  May be
- * called from a back end's send, while the machine runs.  False: no such adapter, or too much waits already.
+ * A frame for adapter n, without check sequence; it arrives when a 10 Mbit/s wire has carried it.
+ * May be called from a back end's send, while the machine runs.  False: no such adapter, or too
+ * much waits already.
  */
 bool oxbow_net_input(struct oxbow *m, unsigned n, const void *frame, size_t len);
 /* Pulls or plugs the cable of adapter n. */
 void oxbow_net_link(struct oxbow *m, unsigned n, bool up);
-/* Keys that type `ch` (ASCII, \n, \t, \b) on a US keyboard, 20 ms apart from `at`; returns the end. */
+/*
+ * Keys that type `ch` (ASCII, \n, \t, \b) on a US keyboard, 20 ms apart from `at`; returns the end.
+ */
 uint64_t oxbow_type(struct oxbow *m, const char *text, uint64_t at);
 /* True while queued input has not been taken. */
 bool oxbow_input_pending(const struct oxbow *m);
@@ -157,7 +166,7 @@ bool oxbow_input_pending(const struct oxbow *m);
 /* Change of media: slot "fda", "fdb", "hda".."hdd" (CD drives only for the latter); NULL: eject. */
 bool oxbow_media(struct oxbow *m, const char *slot, struct block *media, struct err *e);
 
-/* --- output ------------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 /* The screen, brought up to date; NULL without a VGA adapter.  Valid until the next call. */
 const struct surface *oxbow_surface(struct oxbow *m);
@@ -165,14 +174,14 @@ const struct surface *oxbow_surface(struct oxbow *m);
 void oxbow_text(struct oxbow *m, struct text_screen *t);
 
 /*
- * Sound: takes up to `max` frames (left and right sample) that were completed since the last call and returns
- * how many, 0 without audio_rate.  Frame n covers guest time n / audio_rate, so taking them early or late makes
- * no difference; about a third of a second is kept for a caller that comes too seldom, the newest.  After
- * oxbow_load the stream goes on at the first frame that starts then.
+ * Sound: takes up to `max` frames (left and right sample) that were completed since the last call
+ * and returns how many, 0 without audio_rate.  Frame n covers guest time n / audio_rate, so taking
+ * them early or late makes no difference; about a third of a second is kept for a caller that comes
+ * too seldom, the newest.  After oxbow_load the stream goes on at the first frame that starts then.
  */
 size_t oxbow_audio(struct oxbow *m, int16_t *frames, size_t max);
 
-/* --- state -------------------------------------------------------------------------------------- */
+/* --- state ------------------------------------------------------------------------------------ */
 
 /* Whole machine state as a stream (memory/snap.h); free() the result.  NULL: out of memory. */
 uint8_t *oxbow_save(struct oxbow *m, size_t *len, struct err *e);

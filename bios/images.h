@@ -1,5 +1,6 @@
 /*
- * The firmware and demo images that are built into the library (bios/ .bin files, made into C by scripts/embed).
+ * The firmware and demo images that are built into the library (bios/ .bin files, made into C by
+ * scripts/embed).
  */
 #ifndef OXBOW_BIOS_IMAGES_H
 #define OXBOW_BIOS_IMAGES_H

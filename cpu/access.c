@@ -61,52 +61,17 @@ static bool slow_checks(struct cpu *c, uint64_t la, unsigned align, unsigned siz
 
 /* --- one page ------------------------------------------------------------------------------- */
 
-/* Where the bytes of an access inside one page are. */
-struct ref {
-    uint8_t *host;  /* NULL: through the bus */
-    uint32_t *code; /* stores: line mask to look at, or NULL */
-    uint64_t pa;
-};
-
-static bool page_ref(struct cpu *c, uint64_t la, bool user, bool write, struct ref *r)
+static bool page_ref(struct cpu *c, uint32_t la, bool user, bool write, struct tlb_ref *r)
 {
-    struct tlb *t = tlb_for(c, user);
-    unsigned n = TLB_INDEX(la), off = la & PAGE_MASK;
-    uint64_t page = la - off, pa;
-    struct tlb_entry *e = &t->e[n];
-    struct tlb_info *info = &t->info[n];
+    const struct tlb *t = tlb_for(c, user);
+    uint8_t *host = write ? tlb_write_hit(t, la, 1) : tlb_read_hit(t, la, 1);
 
-    r->code = NULL;
-    if (LIKELY((write ? e->wtag : e->rtag) == page)) {
-        r->host = e->host + off;
-        r->pa = info->pa | off;
+    if (LIKELY(host != NULL)) {
+        r->host = host;
+        r->code = NULL;
         return true;
     }
-    /*
-     * Host memory without a write tag and without a mask: permission or dirty flag has to be
-     * renewed.
-     */
-    if (info->tag != page || (write && (!info->write || (e->host && !e->code)))) {
-        if (!mmu_translate(c, la, write ? ACC_WRITE : ACC_READ, user, &pa)) {
-            return false;
-        }
-    }
-    r->pa = info->pa | off;
-    r->host = NULL;
-    if (write) {
-        if (e->code && *e->code == 0) {
-            e->wtag = page; /* all its traces are gone */
-            e->code = NULL;
-            tlb_renew_write(t, page);
-        }
-        if (e->wtag == page || e->code) {
-            r->host = e->host + off;
-            r->code = e->code;
-        }
-    } else if (e->rtag == page) {
-        r->host = e->host + off;
-    }
-    return true;
+    return mmu_ref(c, la, write, user, r);
 }
 
 /* Mask of the 128-byte lines that [off, off + size) of a page touches; size > 0. */
@@ -115,29 +80,68 @@ static uint32_t line_mask(unsigned off, unsigned size)
     return (2u << ((off + size - 1) >> 7)) - (1u << (off >> 7));
 }
 
-static void ref_stored(struct cpu *c, const struct ref *r, unsigned size)
+static bool marked(const struct tlb_ref *r, unsigned size)
 {
-    if (UNLIKELY(r->code) && (*r->code & line_mask(r->pa & PAGE_MASK, size))) {
-        trace_written(c, r->pa, size);
+    return *r->code & line_mask(r->pa & PAGE_MASK, size);
+}
+
+/* A store into marked lines.  Bytes that stay what they were are no change of the code. */
+static NOINLINE void code_store(struct cpu *c, const struct tlb_ref *r, unsigned size, uint64_t v)
+{
+    uint64_t differ = (get_n(r->host, size) ^ v) << (64 - size * 8) >> (64 - size * 8);
+
+    if (differ) {
+        unsigned first = (unsigned)__builtin_ctzll(differ) / 8;
+        unsigned last = (63 - (unsigned)__builtin_clzll(differ)) / 8;
+
+        put_n(r->host, size, v);
+        trace_written(c, r->pa + first, last - first + 1);
     }
 }
 
-static uint64_t ref_load(struct cpu *c, const struct ref *r, unsigned size)
+static NOINLINE void code_store_bytes(struct cpu *c, const struct tlb_ref *r, const uint8_t *from,
+                                      unsigned n)
 {
-    return r->host ? get_n(r->host, size) : bus_read(c->mem, r->pa, size);
+    unsigned first = 0;
+
+    while (first < n && r->host[first] == from[first]) {
+        first++;
+    }
+    if (first == n) {
+        return;
+    }
+    while (r->host[n - 1] == from[n - 1]) {
+        n--;
+    }
+    memmove(r->host + first, from + first, n - first);
+    trace_written(c, r->pa + first, n - first);
 }
 
-static void ref_store(struct cpu *c, const struct ref *r, unsigned size, uint64_t v)
+static uint64_t ref_load(struct cpu *c, const struct tlb_ref *r, unsigned size)
 {
-    if (r->host) {
-        put_n(r->host, size, v);
-        ref_stored(c, r, size);
+    if (LIKELY(r->host != NULL)) {
+        return get_n(r->host, size);
+    }
+    return r->window->ops ? bus_window_read(c->mem, r->window, r->pa, size)
+                          : bus_read(c->mem, r->pa, size);
+}
+
+static void ref_store(struct cpu *c, const struct tlb_ref *r, unsigned size, uint64_t v)
+{
+    if (LIKELY(r->host != NULL)) {
+        if (UNLIKELY(r->code != NULL) && marked(r, size)) {
+            code_store(c, r, size, v);
+        } else {
+            put_n(r->host, size, v);
+        }
+    } else if (r->window->ops) {
+        bus_window_write(c->mem, r->window, r->pa, size, v);
     } else {
         bus_write(c->mem, r->pa, size, v);
     }
 }
 
-static void ref_load_bytes(struct cpu *c, const struct ref *r, uint8_t *to, unsigned n)
+static void ref_load_bytes(struct cpu *c, const struct tlb_ref *r, uint8_t *to, unsigned n)
 {
     if (r->host) {
         memcpy(to, r->host, n);
@@ -146,32 +150,33 @@ static void ref_load_bytes(struct cpu *c, const struct ref *r, uint8_t *to, unsi
     }
 }
 
-static void ref_store_bytes(struct cpu *c, const struct ref *r, const uint8_t *from, unsigned n)
+static void ref_store_bytes(struct cpu *c, const struct tlb_ref *r, const uint8_t *from, unsigned n)
 {
-    if (r->host) {
-        memcpy(r->host, from, n);
-        ref_stored(c, r, n);
-    } else {
+    if (!r->host) {
         bus_write_block(c->mem, r->pa, from, n);
+    } else if (r->code && marked(r, n)) {
+        code_store_bytes(c, r, from, n);
+    } else {
+        memcpy(r->host, from, n);
     }
 }
 
 /* --- linear addresses ----------------------------------------------------------------------- */
 
 /* Both halves of [la, la + n), n <= 4096; r[1] is unused when *first == n. */
-static bool span_ref(struct cpu *c, uint64_t la, unsigned n, bool user, bool write, struct ref r[2],
+static bool span_ref(struct cpu *c, uint64_t la, unsigned n, bool user, bool write, struct tlb_ref r[2],
                      unsigned *first)
 {
     unsigned room = PAGE_SIZE - (unsigned)(la & PAGE_MASK);
 
     *first = MIN(n, room);
-    return page_ref(c, la, user, write, &r[0]) &&
-           (n <= room || page_ref(c, (uint32_t)(la + room), user, write, &r[1]));
+    return page_ref(c, (uint32_t)la, user, write, &r[0]) &&
+           (n <= room || page_ref(c, (uint32_t)la + room, user, write, &r[1]));
 }
 
 static bool span_load(struct cpu *c, uint64_t la, void *to, unsigned n, bool user)
 {
-    struct ref r[2];
+    struct tlb_ref r[2];
     unsigned first;
 
     if (!span_ref(c, la, n, user, false, r, &first)) {
@@ -186,7 +191,7 @@ static bool span_load(struct cpu *c, uint64_t la, void *to, unsigned n, bool use
 
 static bool span_store(struct cpu *c, uint64_t la, const void *from, unsigned n, bool user)
 {
-    struct ref r[2];
+    struct tlb_ref r[2];
     unsigned first;
 
     if (!span_ref(c, la, n, user, true, r, &first)) {
@@ -220,13 +225,13 @@ static bool write_crossing(struct cpu *c, uint64_t la, unsigned size, bool user,
 
 bool priv_read(struct cpu *c, uint64_t la, unsigned size, bool user, uint64_t *v)
 {
-    struct ref r;
+    struct tlb_ref r;
 
     la = (uint32_t)la;
     if (UNLIKELY((la & PAGE_MASK) + size > PAGE_SIZE)) {
         return read_crossing(c, la, size, user, v);
     }
-    if (!page_ref(c, la, user, false, &r)) {
+    if (!page_ref(c, (uint32_t)la, user, false, &r)) {
         return false;
     }
     *v = ref_load(c, &r, size);
@@ -235,13 +240,13 @@ bool priv_read(struct cpu *c, uint64_t la, unsigned size, bool user, uint64_t *v
 
 bool priv_write(struct cpu *c, uint64_t la, unsigned size, bool user, uint64_t v)
 {
-    struct ref r;
+    struct tlb_ref r;
 
     la = (uint32_t)la;
     if (UNLIKELY((la & PAGE_MASK) + size > PAGE_SIZE)) {
         return write_crossing(c, la, size, user, v);
     }
-    if (!page_ref(c, la, user, true, &r)) {
+    if (!page_ref(c, (uint32_t)la, user, true, &r)) {
         return false;
     }
     ref_store(c, &r, size, v);
@@ -250,59 +255,67 @@ bool priv_write(struct cpu *c, uint64_t la, unsigned size, bool user, uint64_t v
 
 bool priv_probe(struct cpu *c, uint64_t la, unsigned n, bool write, bool user)
 {
-    struct ref r[2];
+    struct tlb_ref r[2];
     unsigned first;
 
     return span_ref(c, (uint32_t)la, n, user, write, r, &first);
 }
 
-/* A hit in the TLB in force implies that nothing else is to be checked. */
-static uint8_t *read_hit(const struct cpu *c, uint64_t la, unsigned size)
+/* The rest of lin_read() and lin_write(): no direct entry, or two pages. */
+static NOINLINE bool read_miss(struct cpu *c, uint32_t la, unsigned size, uint64_t *v)
 {
-    const struct tlb_entry *e = &c->tlb->e[TLB_INDEX(la)];
-    uint64_t d = la - e->rtag;
+    struct tlb_ref r;
 
-    return d <= PAGE_SIZE - size ? e->host + d : NULL;
+    if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, false)) {
+        return false;
+    }
+    if (UNLIKELY((la & PAGE_MASK) + size > PAGE_SIZE)) {
+        return read_crossing(c, la, size, c->cpl == 3, v);
+    }
+    if (!mmu_ref(c, la, false, c->cpl == 3, &r)) {
+        return false;
+    }
+    *v = ref_load(c, &r, size);
+    return true;
 }
 
-static uint8_t *write_hit(const struct cpu *c, uint64_t la, unsigned size)
+static NOINLINE bool write_miss(struct cpu *c, uint32_t la, unsigned size, uint64_t v)
 {
-    const struct tlb_entry *e = &c->tlb->e[TLB_INDEX(la)];
-    uint64_t d = la - e->wtag;
+    struct tlb_ref r;
 
-    return d <= PAGE_SIZE - size ? e->host + d : NULL;
+    if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, true)) {
+        return false;
+    }
+    if (UNLIKELY((la & PAGE_MASK) + size > PAGE_SIZE)) {
+        return write_crossing(c, la, size, c->cpl == 3, v);
+    }
+    if (!mmu_ref(c, la, true, c->cpl == 3, &r)) {
+        return false;
+    }
+    ref_store(c, &r, size, v);
+    return true;
 }
 
 bool lin_read(struct cpu *c, uint64_t la, unsigned size, uint64_t *v)
 {
-    uint8_t *hit;
+    const uint8_t *hit = tlb_read_hit(c->tlb, (uint32_t)la, size);
 
-    la = (uint32_t)la;
-    hit = read_hit(c, la, size);
-    if (LIKELY(hit)) {
+    if (LIKELY(hit != NULL)) {
         *v = get_n(hit, size);
         return true;
     }
-    if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, false)) {
-        return false;
-    }
-    return priv_read(c, la, size, c->cpl == 3, v);
+    return read_miss(c, (uint32_t)la, size, v);
 }
 
 bool lin_write(struct cpu *c, uint64_t la, unsigned size, uint64_t v)
 {
-    uint8_t *hit;
+    uint8_t *hit = tlb_write_hit(c->tlb, (uint32_t)la, size);
 
-    la = (uint32_t)la;
-    hit = write_hit(c, la, size);
-    if (LIKELY(hit)) {
+    if (LIKELY(hit != NULL)) {
         put_n(hit, size, v);
         return true;
     }
-    if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, true)) {
-        return false;
-    }
-    return priv_write(c, la, size, c->cpl == 3, v);
+    return write_miss(c, (uint32_t)la, size, v);
 }
 
 /* Alignment that #AC wants from operands that are no power of two, or wider than 8 bytes. */
@@ -349,13 +362,14 @@ bool sys_write(struct cpu *c, uint64_t la, unsigned size, uint64_t v)
 
 bool rmw_begin(struct cpu *c, uint64_t la, unsigned size, struct rmw *m, uint64_t *v)
 {
-    struct ref r[2];
+    struct tlb_ref r[2];
     unsigned first;
 
     la = (uint32_t)la;
     m->la = la;
     m->size = size;
-    m->host = write_hit(c, la, size);
+    m->host = tlb_write_hit(c->tlb, (uint32_t)la, size);
+    m->code = NULL;
     if (LIKELY(m->host)) {
         /* Writable to a user means readable; a write tag without a read tag does not exist. */
         *v = get_n(m->host, size);
@@ -370,9 +384,9 @@ bool rmw_begin(struct cpu *c, uint64_t la, unsigned size, struct rmw *m, uint64_
     if (first < size) {
         return read_crossing(c, la, size, c->cpl == 3, v);
     }
-    if (r[0].host && !r[0].code) {
-        m->host = r[0].host;
-    }
+    m->host = r[0].host;
+    m->code = r[0].code;
+    m->pa = r[0].pa;
     *v = ref_load(c, &r[0], size);
     return true;
 }
@@ -380,7 +394,9 @@ bool rmw_begin(struct cpu *c, uint64_t la, unsigned size, struct rmw *m, uint64_
 void rmw_end(struct cpu *c, const struct rmw *m, uint64_t v)
 {
     if (LIKELY(m->host)) {
-        put_n(m->host, m->size, v);
+        struct tlb_ref r = {m->host, m->code, m->pa, NULL};
+
+        ref_store(c, &r, m->size, v);
     } else {
         /* rmw_begin has translated it for writing, and nothing in between changes page tables. */
         (void)priv_write(c, m->la, m->size, c->cpl == 3, v);

@@ -39,6 +39,8 @@ bool sys_write(struct cpu *c, uint64_t la, unsigned size, uint64_t v);
 struct rmw {
     uint64_t la;
     uint8_t *host; /* direct when not NULL */
+    uint32_t *code; /* with host: line mask to look at, or NULL */
+    uint64_t pa;    /* with code */
     unsigned size;
 };
 bool rmw_begin(struct cpu *c, uint64_t la, unsigned size, struct rmw *m, uint64_t *v);
@@ -81,6 +83,21 @@ bool insn_write(struct cpu *c, const struct insn *i, unsigned off, unsigned size
 uint64_t insn_reg(const struct cpu *c, unsigned off, unsigned size);
 void insn_set_reg(struct cpu *c, unsigned off, unsigned size, uint64_t v);
 
+/* Where a direct access of `size` bytes at la is, NULL: look closer.  Nothing else is to be checked. */
+ALWAYS_INLINE uint8_t *tlb_read_hit(const struct tlb *t, uint32_t la, unsigned size)
+{
+    uintptr_t p = t->rd[la >> PAGE_SHIFT];
+
+    return LIKELY(p && (la & PAGE_MASK) <= PAGE_SIZE - size) ? (uint8_t *)(p + la) : NULL;
+}
+
+ALWAYS_INLINE uint8_t *tlb_write_hit(const struct tlb *t, uint32_t la, unsigned size)
+{
+    uintptr_t p = t->wr[la >> PAGE_SHIFT];
+
+    return LIKELY(p && (la & PAGE_MASK) <= PAGE_SIZE - size) ? (uint8_t *)(p + la) : NULL;
+}
+
 /* --- translation (mmu.c) ---------------------------------------------------------------------- */
 
 /*
@@ -94,15 +111,15 @@ const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la);
 bool mmu_peek(const struct cpu *c, uint64_t la, uint64_t *pa);
 
 void tlb_flush_all(struct cpu *c);        /* everything, both privileges */
-void tlb_flush_nonglobal(struct cpu *c);  /* CR3 load with CR4.PGE */
+void tlb_flush_nonglobal(struct cpu *c);  /* CR3 load */
 void tlb_flush_page(struct cpu *c, uint64_t la);
-/* The page at pa has become a code page: cached write permission to it must go. */
-void tlb_drop_writes(struct cpu *c, uint64_t pa);
+/* The page at host has become a code page: cached write permission to it must go. */
+void tlb_drop_writes(struct cpu *c, const uint8_t *host);
 void tlb_drop_all_writes(struct cpu *c);  /* dirty tracking was rearmed */
 bool tlb_init(struct cpu *c);
 void tlb_free(struct cpu *c);
-/* Stores to a linear page that is mapped and was read-only for the hot handlers may be direct again. */
-void tlb_renew_write(struct tlb *t, uint64_t page);
+/* The map of physical memory has changed: nothing that was learned from it holds. */
+void tlb_forget_memory(struct cpu *c);
 /* Chooses c->tlb by CPL, alignment checking and data breakpoints; call after any of these change. */
 void tlb_select(struct cpu *c);
 

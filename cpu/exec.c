@@ -62,7 +62,6 @@ void cpu_set_a20(struct cpu *c, bool enabled)
         c->a20_off = !enabled;
         c->a20_mask = enabled ? ~(uint64_t)0 : ~((uint64_t)1 << 20);
         tlb_flush_all(c);
-        trace_unlink(c);
         force_exit(c);
     }
 }
@@ -257,7 +256,7 @@ enum cpu_stop cpu_run(struct cpu *c, uint64_t until)
 static void on_remap(void *ctx)
 {
     struct cpu *c = ctx;
-    tlb_flush_all(c);
+    tlb_forget_memory(c);
     trace_flush(c);
 }
 

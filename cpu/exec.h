@@ -97,13 +97,15 @@ enum task_reason { TASK_CALL, TASK_JMP, TASK_IRET, TASK_INT };
 void trace_flush(struct cpu *c);
 /* [pa, pa + len) was written: traces that overlap its 128-byte lines become stale at once. */
 void trace_written(struct cpu *c, uint64_t pa, uint64_t len);
-/* The generation and what is derived from it. */
-ALWAYS_INLINE void trace_set_gen(struct cpu *c, uint32_t gen)
+/* What links and jump-cache entries of the present translations, CS and mode are marked with. */
+ALWAYS_INLINE void trace_set_gen(struct cpu *c)
 {
-    c->link_gen = gen;
-    c->link_key = (uint64_t)gen << 32;
+    c->link_gen = c->tlb->gen << CONTEXT_BITS | c->code_context;
+    c->link_key = (uint64_t)c->link_gen << 32;
 }
-/* Cross-page links and the jump cache may be wrong from now on (CR3, INVLPG, CS, A20, paging). */
+/* A generation that nothing is marked with. */
+uint32_t trace_new_gen(struct cpu *c);
+/* Cross-page links and the jump cache may be wrong from now on; the TLB does it for itself (mmu.c). */
 void trace_unlink(struct cpu *c);
 
 /* CPU model data (cpuid.c).  spec: "model[,+feature,-feature...]" or NULL for the default. */

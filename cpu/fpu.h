@@ -82,12 +82,10 @@ ALWAYS_INLINE bool fpu_load(struct cpu *c, const struct insn *i, unsigned size, 
 {
     uint32_t ea = insn_ea(c, i);
     const struct segment *s = &c->seg[i->seg];
-    uint32_t la = (uint32_t)s->base + ea;
-    const struct tlb_entry *e = &c->tlb->e[TLB_INDEX(la)];
+    const uint8_t *p = tlb_read_hit(c->tlb, (uint32_t)s->base + ea, size);
 
-    if (LIKELY((uint64_t)(uint32_t)(ea - s->lo) + size <= s->rlen &&
-               (uint64_t)la - e->rtag <= PAGE_SIZE - size)) {
-        *v = get_n(e->host + (la & PAGE_MASK), size);
+    if (LIKELY((uint64_t)(uint32_t)(ea - s->lo) + size <= s->rlen && p)) {
+        *v = get_n(p, size);
         return true;
     }
     return mem_read(c, i->seg, ea, size, v);
@@ -97,12 +95,10 @@ ALWAYS_INLINE bool fpu_store(struct cpu *c, const struct insn *i, unsigned size,
 {
     uint32_t ea = insn_ea(c, i);
     const struct segment *s = &c->seg[i->seg];
-    uint32_t la = (uint32_t)s->base + ea;
-    const struct tlb_entry *e = &c->tlb->e[TLB_INDEX(la)];
+    uint8_t *p = tlb_write_hit(c->tlb, (uint32_t)s->base + ea, size);
 
-    if (LIKELY((uint64_t)(uint32_t)(ea - s->lo) + size <= s->wlen &&
-               (uint64_t)la - e->wtag <= PAGE_SIZE - size)) {
-        put_n(e->host + (la & PAGE_MASK), size, v);
+    if (LIKELY((uint64_t)(uint32_t)(ea - s->lo) + size <= s->wlen && p)) {
+        put_n(p, size, v);
         return true;
     }
     return mem_write(c, i->seg, ea, size, v);

@@ -2,12 +2,12 @@
  * Paging: page-table walks, the TLBs and their invalidation.
  *
  * Source: Intel SDM vol. 3 chapter 4 (paging), 4.7 (#PF error codes), 4.8 (A and D bits), 4.10
- * (TLBs). Three TLBs: supervisor, user, and one without fast tags (see tlb_select).  An entry's
- * fast tags exist only while a plain host pointer may be used: not for MMIO, not for writing to
- * pages that hold decoded code (`code` then tells the slow path where the line mask is), not
- * before the D bit and the dirty flag of the host page are set.
- * Invariants: a walk changes A and D bits only after every check has passed; t->filled names each
- * used slot exactly once, so flushes cost what was filled.
+ * (TLBs). Three TLBs: supervisor, user, and one without direct pages (see tlb_select).  A page is in
+ * rd and wr only while a plain host pointer may be used: not for MMIO, not for writing to pages that
+ * hold decoded code (a slot of `special` then says where the line mask is), not before the D bit and
+ * the dirty flag of the host page are set.
+ * Invariants: a walk changes A and D bits only after every check has passed; every direct page is in
+ * one of the lists, so flushes cost what was filled.
  */
 #include <stdlib.h>
 
@@ -25,8 +25,6 @@ enum {
 /* Bits of an 8-byte entry above the physical address, without NX. */
 #define PTE_HIGH (((uint64_t)1 << 63) - ((uint64_t)1 << PHYS_BITS))
 #define PTE_FRAME8 (((uint64_t)1 << PHYS_BITS) - PAGE_SIZE)
-/* Slot in t->filled whose translation was invalidated alone. */
-#define TLB_EMPTY_FILLED (TLB_NO_TAG | 1)
 
 /* Levels that are walked in memory; PAE's top level is in c->pdpte. */
 struct paging_mode {
@@ -79,7 +77,7 @@ static bool table_read(const struct cpu *c, uint64_t at, unsigned size, bool pee
     return true;
 }
 
-static uint64_t reserved_bits(const struct cpu *c, const struct paging_mode *m, bool large)
+ALWAYS_INLINE uint64_t reserved_bits(const struct cpu *c, const struct paging_mode *m, bool large)
 {
     if (m->entry_bytes == 8) {
         uint64_t r = PTE_HIGH | (c->efer & EFER_NXE ? 0 : PTE_NX);
@@ -92,7 +90,7 @@ static uint64_t reserved_bits(const struct cpu *c, const struct paging_mode *m, 
 }
 
 /* Physical address of a leaf entry at `level`. */
-static uint64_t leaf_address(const struct paging_mode *m, unsigned level, uint64_t val, uint64_t la)
+ALWAYS_INLINE uint64_t leaf_address(const struct paging_mode *m, unsigned level, uint64_t val, uint64_t la)
 {
     uint64_t in_page = ((uint64_t)1 << (PAGE_SHIFT + level * m->index_bits)) - 1;
 
@@ -160,23 +158,22 @@ static void set_bits(struct cpu *c, struct path *p, unsigned k, uint64_t bits)
     }
 }
 
-static bool walk(struct cpu *c, uint64_t la, enum access acc, bool user, struct walk *w)
+/* The error code of a fault at a page that is not there. */
+static uint32_t fault_bits(const struct cpu *c, enum access acc, bool user)
+{
+    bool fetch = acc == ACC_FETCH && (c->cr4 & CR4_PAE) && (c->efer & EFER_NXE);
+
+    return (acc == ACC_WRITE || acc == ACC_RMW ? PF_W : 0) | (user ? PF_U : 0) | (fetch ? PF_I : 0);
+}
+
+/* The complete walk: anything may be missing, forbidden or reserved, bits are set. */
+static NOINLINE bool walk_all(struct cpu *c, uint64_t la, enum access acc, bool user, struct walk *w)
 {
     struct path p;
     bool write = acc == ACC_WRITE || acc == ACC_RMW, allowed, writable;
-    uint32_t error = (write ? PF_W : 0) | (user ? PF_U : 0);
+    uint32_t error = fault_bits(c, acc, user);
     unsigned k;
 
-    if (!(c->cr0 & CR0_PG)) {
-        w->pa = la & c->a20_mask;
-        w->write = true;
-        w->global = w->large = false;
-        return true;
-    }
-    c->st.page_walks++;
-    if (acc == ACC_FETCH && (c->cr4 & CR4_PAE) && (c->efer & EFER_NXE)) {
-        error |= PF_I;
-    }
     if (!descend(c, la, false, &p, w)) {
         w->error |= error;
         return false;
@@ -194,7 +191,137 @@ static bool walk(struct cpu *c, uint64_t la, enum access acc, bool user, struct 
     return true;
 }
 
-static bool page_fault(struct cpu *c, uint64_t la, uint32_t error)
+static NOINLINE uint8_t *ram_search(struct cpu *c, struct bus_ram *m, uint64_t pa)
+{
+    return bus_ram(c->mem, pa, m) ? m->host + (pa - m->start) : NULL;
+}
+
+/* Host address of plain memory at pa, or NULL. */
+ALWAYS_INLINE uint8_t *ram_host(struct cpu *c, unsigned use, uint64_t pa)
+{
+    struct bus_ram *m = &c->ram[use];
+    uint64_t off = pa - m->start;
+
+    return LIKELY(off < m->len) ? m->host + off : ram_search(c, m, pa);
+}
+
+/* The line mask of the page that ram_host() has just found. */
+ALWAYS_INLINE uint32_t *ram_code(const struct cpu *c, unsigned use, uint64_t pa)
+{
+    return c->ram[use].code + ((pa - c->ram[use].start) >> PAGE_SHIFT);
+}
+
+/* The page table that maps la, found again or through the directory; NULL: walk_all() has to look. */
+ALWAYS_INLINE const uint8_t *table_of(struct cpu *c, uint64_t la, unsigned kind, uint32_t *rights,
+                                      uint64_t *large)
+{
+    const struct paging_mode *m = &paging_modes[kind];
+    const unsigned size = kind == PAGING_PAE ? 8 : 4, shift = kind == PAGING_PAE ? 21 : 22;
+    const uint64_t frame = kind == PAGING_PAE ? PTE_FRAME8 : 0xfffff000u;
+    uint32_t n = (uint32_t)(la >> shift);
+    uint64_t top = kind == PAGING_PAE ? c->pdpte[la >> 30 & 3] : c->cr3 | PTE_P, val;
+    const uint8_t *at;
+
+    if (LIKELY(c->dir.tag[n & 15] == n + 1)) {
+        *rights = c->dir.rights[n & 15];
+        return c->dir.table[n & 15];
+    }
+    at = ram_host(c, RAM_TABLES,
+                  ((top & frame) + (n & (kind == PAGING_PAE ? 511 : 1023)) * size) & c->a20_mask);
+    if (!at || !(top & PTE_P)) {
+        return NULL;
+    }
+    val = size == 8 ? get64(at) : get32(at);
+    if ((val & PTE_PS) && (kind == PAGING_PAE || (c->cr4 & CR4_PSE))) {
+        *large = val;
+        return NULL;
+    }
+    if ((val & (PTE_P | PTE_A)) != (PTE_P | PTE_A) ||
+        (size == 8 && (val & reserved_bits(c, m, false)))) {
+        return NULL;
+    }
+    at = ram_host(c, RAM_TABLES, val & frame & c->a20_mask);
+    if (at && !(size == 8 && (val & PTE_NX))) {
+        c->dir.tag[n & 15] = n + 1;
+        c->dir.rights[n & 15] = *rights = val & (PTE_P | PTE_W | PTE_U);
+        c->dir.table[n & 15] = at;
+        return at;
+    }
+    return NULL;
+}
+
+enum quick { QUICK_DONE, QUICK_FAULT, QUICK_UNSURE };
+
+/*
+ * The walk as it mostly is: tables in plain memory, two levels, everything permitted and marked already, or
+ * the page is not there.  Otherwise walk_all() has to look.
+ */
+ALWAYS_INLINE enum quick walk_quick(struct cpu *c, uint64_t la, enum access acc, bool user, struct walk *w,
+                              unsigned kind)
+{
+    const struct paging_mode *m = &paging_modes[kind];
+    const unsigned size = kind == PAGING_PAE ? 8 : 4;
+    bool write = acc == ACC_WRITE || acc == ACC_RMW;
+    uint64_t need = PTE_P | PTE_A | (write ? PTE_D : 0), large = 0, val;
+    uint32_t rights = 0;
+    const uint8_t *table = table_of(c, la, kind, &rights, &large);
+
+    if (LIKELY(table != NULL)) {
+        table += (la >> PAGE_SHIFT & (kind == PAGING_PAE ? 511 : 1023)) * size;
+        val = size == 8 ? get64(table) : get32(table);
+        rights &= (uint32_t)val;
+        if (!(val & PTE_P)) {
+            w->error = fault_bits(c, acc, user);
+            return QUICK_FAULT;
+        }
+        w->large = false;
+        w->pa = leaf_address(m, 0, val, la) & c->a20_mask;
+        if (size == 8 && (val & (reserved_bits(c, m, false) | PTE_NX))) {
+            return QUICK_UNSURE;
+        }
+    } else {
+        val = large;
+        rights = (uint32_t)val;
+        w->large = true;
+        w->pa = leaf_address(m, 1, val, la) & c->a20_mask;
+        if (val & (reserved_bits(c, m, true) | (size == 8 ? PTE_NX : 0))) {
+            return QUICK_UNSURE;
+        }
+    }
+    w->write = (rights & PTE_W) || (!user && !(c->cr0 & CR0_WP));
+    if ((val & need) != need || (user && !(rights & PTE_U)) || (write && !w->write)) {
+        return QUICK_UNSURE;
+    }
+    w->write = w->write && (val & PTE_D);
+    w->global = (val & PTE_G) && (c->cr4 & CR4_PGE);
+    return QUICK_DONE;
+}
+
+static bool walk(struct cpu *c, uint64_t la, enum access acc, bool user, struct walk *w)
+{
+    if (!(c->cr0 & CR0_PG)) {
+        w->pa = la & c->a20_mask;
+        w->write = true;
+        w->global = w->large = false;
+        return true;
+    }
+    enum quick q = QUICK_UNSURE;
+
+    c->st.page_walks++;
+    switch (paging_kind(c)) {
+    case PAGING_32:
+        q = walk_quick(c, la, acc, user, w, PAGING_32);
+        break;
+    case PAGING_PAE:
+        q = walk_quick(c, la, acc, user, w, PAGING_PAE);
+        break;
+    default:
+        break;
+    }
+    return LIKELY(q == QUICK_DONE) || (q == QUICK_UNSURE && walk_all(c, la, acc, user, w));
+}
+
+static COLD bool page_fault(struct cpu *c, uint64_t la, uint32_t error)
 {
     exc_set_err(c, EXC_PF, error);
     c->exc.cr2 = la;
@@ -204,148 +331,169 @@ static bool page_fault(struct cpu *c, uint64_t la, uint32_t error)
 
 /* --- filling -------------------------------------------------------------------------------- */
 
-static void tlb_flush(struct tlb *t, bool keep_global);
-
-/*
- * Direct pages (rd, wr): entries are set when a walk has succeeded and taken away by address, by host page or
- * all together.
- */
-static void direct_set(struct tlb *t, uint64_t page, const struct tlb_entry *e, uint32_t flags)
+static NOINLINE void direct_flush(struct tlb *t, struct tlb_list *list)
 {
-    uint32_t n = (uint32_t)page >> PAGE_SHIFT;
-    uintptr_t d = (uintptr_t)e->host - (uint32_t)page;
+    uint32_t k;
 
-    t->pages[t->npages++] = n | flags;
-    t->rd[n] = e->rtag == page ? d : 0;
-    t->wr[n] = e->wtag == page ? d : 0;
-}
+    for (k = 0; k < list->n; k++) {
+        uint32_t n = list->page[k] & ~TLB_TRACKED;
 
-static void direct_drop(struct tlb *t, uint64_t page)
-{
-    uint32_t n = (uint32_t)page >> PAGE_SHIFT;
-
-    if (t->rd[n]) { /* never true in the slow TLB, whose table is shared and stays untouched */
         t->rd[n] = t->wr[n] = 0;
     }
+    list->n = 0;
 }
 
-static void direct_flush(struct tlb *t, bool keep_global)
+static struct tlb_special *special_slot(struct tlb *t, uint64_t page)
 {
-    uint32_t k, kept = 0;
-
-    for (k = 0; k < t->npages; k++) {
-        uint32_t p = t->pages[k], n = p & (TLB_PAGES - 1);
-
-        if (keep_global && (p & TLB_PAGE_GLOBAL) && t->rd[n]) {
-            t->pages[kept++] = p;
-        } else {
-            t->rd[n] = t->wr[n] = 0;
-        }
-    }
-    t->npages = kept;
+    return &t->special[page >> PAGE_SHIFT & (SPECIAL_SIZE - 1)];
 }
 
-/* Stores to the host page go the slow way from now on, whatever it is mapped to. */
-static void direct_drop_writes(struct tlb *t, const uint8_t *host)
-{
-    uint32_t k;
-
-    for (k = 0; k < t->npages; k++) {
-        uint32_t n = t->pages[k] & (TLB_PAGES - 1);
-
-        if (t->wr[n] == (uintptr_t)host - (n << PAGE_SHIFT)) {
-            t->wr[n] = 0;
-        }
-    }
-}
-
-static void direct_drop_tracked(struct tlb *t)
-{
-    uint32_t k;
-
-    for (k = 0; k < t->npages; k++) {
-        if (t->pages[k] & TLB_PAGE_TRACKED) {
-            t->wr[t->pages[k] & (TLB_PAGES - 1)] = 0;
-        }
-    }
-}
-
-void tlb_renew_write(struct tlb *t, uint64_t page)
+ALWAYS_INLINE void direct_fill(struct tlb *t, uint64_t page, const struct walk *w, uint8_t *host, bool write,
+                        uint32_t flag)
 {
     uint32_t n = (uint32_t)page >> PAGE_SHIFT;
+    struct tlb_list *list = w->global ? &t->global : &t->local;
 
-    if (t->rd[n]) { /* and so in the list */
-        t->wr[n] = t->rd[n];
+    if (UNLIKELY(list->n == TLB_LIST_MAX)) {
+        direct_flush(t, list);
+    }
+    list->page[list->n++] = n | flag;
+    t->rd[n] = (uintptr_t)host - (uint32_t)page;
+    t->wr[n] = write ? t->rd[n] : 0;
+}
+
+static NOINLINE void special_fill(struct cpu *c, struct tlb *t, uint64_t page, const struct walk *w,
+                                  uint8_t *host, uint32_t *code)
+{
+    struct tlb_special *s = special_slot(t, page);
+
+    s->tag = page;
+    s->pa = w->pa & ~(uint64_t)PAGE_MASK;
+    s->host = host;
+    s->code = code;
+    s->write = w->write;
+    s->global = w->global;
+    s->large = w->large;
+    s->window.ops = NULL;
+    if (!host) {
+        bus_window(c->mem, s->pa, &s->window);
+    }
+    if (!w->global) {
+        t->special_local |= (uint64_t)1 << (s - t->special);
     }
 }
 
-static void tlb_fill(struct cpu *c, struct tlb *t, uint64_t la, const struct walk *w, bool writing)
+/* Pages that are no plain RAM, or cannot have a direct entry. */
+static NOINLINE void fill_other(struct cpu *c, struct tlb *t, uint64_t page, const struct walk *w,
+                                bool writing, struct tlb_ref *r)
 {
-    unsigned n = TLB_INDEX(la);
-    struct tlb_entry *e = &t->e[n];
-    struct tlb_info *info = &t->info[n];
+    bool direct = t != &c->tlb_slow; /* else the bus does everything, with checks each time */
     struct bus_page p;
 
-    c->st.tlb_fills++;
-    if (t->npages == TLB_PAGES_FILLED) {
-        tlb_flush(t, false);
-    }
-    if (info->tag == TLB_NO_TAG) {
-        t->filled[t->nfilled++] = n;
-    }
-    info->tag = la & ~(uint64_t)PAGE_MASK;
-    info->pa = w->pa & ~(uint64_t)PAGE_MASK;
-    info->write = w->write;
-    info->global = w->global;
-    info->large = w->large;
-    t->large = t->large || w->large;
-    e->rtag = e->wtag = TLB_NO_TAG;
-    e->host = NULL;
-    e->code = NULL;
-    if (t == &c->tlb_slow) {
-        return; /* the bus does everything, breakpoints and alignment are checked each time */
-    }
-    bus_page(c->mem, info->pa, &p);
-    if (!p.read) {
-        direct_drop(t, info->tag);
+    bus_page(c->mem, w->pa, &p);
+    if (!direct || !p.read) {
+        if (direct) {
+            t->rd[page >> PAGE_SHIFT] = t->wr[page >> PAGE_SHIFT] = 0;
+        }
+        special_fill(c, t, page, w, NULL, NULL);
+        r->host = NULL;
+        r->window = &special_slot(t, page)->window;
         return;
     }
-    e->host = p.read;
-    e->rtag = info->tag;
-    /* reading a screen must not mark it as changed */
-    if (w->write && p.write == p.read && (writing || !p.dirty)) {
-        if (p.dirty) {
-            *p.dirty = 1;
+    r->host = p.read + (w->pa & PAGE_MASK);
+    if (w->write && p.write != p.read) { /* reads are direct, writes go elsewhere */
+        direct_fill(t, page, w, p.read, false, 0);
+        special_fill(c, t, page, w, NULL, NULL);
+        if (writing) {
+            r->host = NULL;
+            r->window = &special_slot(t, page)->window;
         }
-        if (p.code && *p.code) {
-            e->code = p.code;
-        } else {
-            e->wtag = info->tag;
-        }
+        return;
     }
-    direct_set(t, info->tag, e,
-               (w->global ? TLB_PAGE_GLOBAL : 0) | (p.dirty ? TLB_PAGE_TRACKED : 0));
+    /* Reading a screen must not mark it as changed. */
+    if (p.dirty && writing) {
+        *p.dirty = 1;
+    }
+    direct_fill(t, page, w, p.read, w->write && (writing || !p.dirty), p.dirty ? TLB_TRACKED : 0);
+}
+
+ALWAYS_INLINE void tlb_fill(struct cpu *c, struct tlb *t, uint64_t la, const struct walk *w, bool writing,
+                     struct tlb_ref *r)
+{
+    uint64_t page = la & ~(uint64_t)PAGE_MASK;
+    uint8_t *host = ram_host(c, RAM_DATA, w->pa & ~(uint64_t)PAGE_MASK);
+    uint32_t *code;
+
+    c->st.tlb_fills++;
+    if (UNLIKELY(w->large)) {
+        page_set_add(&t->large, page >> 22);
+    }
+    r->code = NULL;
+    r->pa = w->pa;
+    if (UNLIKELY(!host || t == &c->tlb_slow)) {
+        fill_other(c, t, page, w, writing, r);
+        return;
+    }
+    r->host = host + (la & PAGE_MASK);
+    code = ram_code(c, RAM_DATA, w->pa);
+    if (UNLIKELY(w->write && *code)) {
+        special_fill(c, t, page, w, host, code);
+        direct_fill(t, page, w, host, false, 0);
+        r->code = code;
+    } else {
+        direct_fill(t, page, w, host, w->write, 0);
+    }
+}
+
+bool mmu_ref(struct cpu *c, uint64_t la, bool write, bool user, struct tlb_ref *r)
+{
+    struct tlb *t = tlb_for(c, user);
+    uint64_t page = la & ~(uint64_t)PAGE_MASK;
+    struct tlb_special *s = special_slot(t, page);
+    struct walk w;
+
+    if (s->tag == page && (write ? s->write : !s->host)) {
+        r->pa = s->pa | (la & PAGE_MASK);
+        r->host = NULL;
+        r->code = NULL;
+        r->window = &s->window;
+        if (s->host) {
+            r->host = s->host + (la & PAGE_MASK);
+            if (LIKELY(*s->code)) {
+                r->code = s->code;
+            } else { /* all its traces are gone */
+                t->wr[page >> PAGE_SHIFT] = t->rd[page >> PAGE_SHIFT];
+                s->tag = TLB_NO_TAG;
+            }
+        }
+        return true;
+    }
+    if (!walk(c, la, write ? ACC_WRITE : ACC_READ, user, &w)) {
+        return page_fault(c, la, w.error);
+    }
+    tlb_fill(c, t, la, &w, write, r);
+    return true;
 }
 
 bool mmu_translate(struct cpu *c, uint64_t la, enum access acc, bool user, uint64_t *pa)
 {
+    struct tlb_ref r;
     struct walk w;
 
     if (!walk(c, la, acc, user, &w)) {
         return page_fault(c, la, w.error);
     }
-    *pa = w.pa;
     if (acc != ACC_FETCH) {
-        tlb_fill(c, tlb_for(c, user), la, &w, acc != ACC_READ);
+        tlb_fill(c, tlb_for(c, user), la, &w, acc != ACC_READ, &r);
     }
+    *pa = w.pa;
     return true;
 }
 
 const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la)
 {
     struct tlb *t = c->tlb;
-    unsigned n = (la >> PAGE_SHIFT) & (ITLB_SIZE - 1);
-    struct itlb_entry *e = &t->code[n];
+    struct itlb_entry *e = &t->code[la >> PAGE_SHIFT & (ITLB_SIZE - 1)];
     uint64_t page = la & ~(uint64_t)PAGE_MASK;
     struct bus_page p;
     struct walk w;
@@ -358,18 +506,25 @@ const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la)
         return NULL;
     }
     c->st.tlb_fills++;
-    if (e->tag == TLB_NO_TAG) {
-        t->code_filled[t->ncode_filled++] = n;
-    }
-    bus_page(c->mem, w.pa, &p);
-    e->tag = page;
     e->pa = w.pa & ~(uint64_t)PAGE_MASK;
-    /* Video memory is mapped at several addresses at once: its code is decoded at every execution. */
-    e->host = p.dirty ? NULL : p.read;
-    e->code = p.code;
+    e->host = ram_host(c, RAM_CODE, e->pa);
+    if (LIKELY(e->host != NULL)) {
+        e->code = ram_code(c, RAM_CODE, e->pa);
+    } else {
+        bus_page(c->mem, w.pa, &p);
+        /* Video memory is mapped at several addresses at once: its code is decoded at every execution. */
+        e->host = p.dirty ? NULL : p.read;
+        e->code = p.code;
+    }
+    e->tag = page;
     e->global = w.global;
     e->large = w.large;
-    t->large = t->large || w.large;
+    if (!w.global) {
+        t->code_local[(e - t->code) / 64] |= (uint64_t)1 << (e - t->code) % 64;
+    }
+    if (w.large) {
+        page_set_add(&t->large, page >> 22);
+    }
     return e;
 }
 
@@ -389,6 +544,11 @@ bool mmu_peek(const struct cpu *c, uint64_t la, uint64_t *pa)
     return true;
 }
 
+static void forget_directory(struct cpu *c)
+{
+    memset(c->dir.tag, 0, sizeof c->dir.tag);
+}
+
 bool mmu_load_pdptes(struct cpu *c, uint64_t cr3)
 {
     uint64_t v[4];
@@ -403,104 +563,134 @@ bool mmu_load_pdptes(struct cpu *c, uint64_t cr3)
         }
     }
     memcpy(c->pdpte, v, sizeof v);
+    forget_directory(c);
     return true;
 }
 
 /* --- invalidation --------------------------------------------------------------------------- */
 
-static void tlb_clear_slot(struct tlb *t, unsigned n, uint64_t info_tag)
+/* Links and jump-cache entries of this TLB are dead from now on. */
+static void new_gen(struct cpu *c, struct tlb *t)
 {
-    t->e[n].rtag = t->e[n].wtag = TLB_NO_TAG;
-    t->e[n].host = NULL;
-    t->e[n].code = NULL;
-    t->info[n].tag = info_tag;
+    t->gen = trace_new_gen(c);
+    t->linked_local = false;
+    memset(&t->linked, 0, sizeof t->linked);
 }
 
-static void tlb_flush(struct tlb *t, bool keep_global)
+void trace_unlink(struct cpu *c)
 {
-    uint32_t k, kept = 0;
-
-    direct_flush(t, keep_global);
-    for (k = 0; k < t->nfilled; k++) {
-        uint32_t n = t->filled[k];
-
-        if (keep_global && t->info[n].global && t->info[n].tag != TLB_EMPTY_FILLED) {
-            t->filled[kept++] = n;
-        } else {
-            tlb_clear_slot(t, n, TLB_NO_TAG);
-        }
-    }
-    t->nfilled = kept;
-    kept = 0;
-    for (k = 0; k < t->ncode_filled; k++) {
-        uint32_t n = t->code_filled[k];
-
-        if (keep_global && t->code[n].global && t->code[n].tag != TLB_EMPTY_FILLED) {
-            t->code_filled[kept++] = n;
-        } else {
-            t->code[n].tag = TLB_NO_TAG;
-        }
-    }
-    t->ncode_filled = kept;
-    t->large = t->large && keep_global;
+    new_gen(c, &c->tlb_kernel);
+    new_gen(c, &c->tlb_user);
+    new_gen(c, &c->tlb_slow);
+    trace_set_gen(c);
 }
 
-static void tlb_flush_each(struct cpu *c, bool keep_global)
+/* What was local may have been replaced by something global. */
+static void flush_local(struct cpu *c, struct tlb *t)
 {
-    c->st.tlb_flushes++;
-    tlb_flush(&c->tlb_kernel, keep_global);
-    tlb_flush(&c->tlb_user, keep_global);
-    tlb_flush(&c->tlb_slow, keep_global);
-    trace_unlink(c);
+    unsigned k;
+
+    direct_flush(t, &t->local);
+    for (; t->special_local; t->special_local &= t->special_local - 1) {
+        struct tlb_special *s = &t->special[__builtin_ctzll(t->special_local)];
+
+        s->tag = s->global ? s->tag : TLB_NO_TAG;
+    }
+    for (k = 0; k < ARRAY_LEN(t->code_local); k++) {
+        for (; t->code_local[k]; t->code_local[k] &= t->code_local[k] - 1) {
+            struct itlb_entry *e = &t->code[k * 64 + (unsigned)__builtin_ctzll(t->code_local[k])];
+
+            e->tag = e->global ? e->tag : TLB_NO_TAG;
+        }
+    }
+    if (t->linked_local) {
+        new_gen(c, t);
+    }
+}
+
+static void flush_everything(struct cpu *c, struct tlb *t)
+{
+    unsigned k;
+
+    direct_flush(t, &t->local);
+    direct_flush(t, &t->global);
+    for (k = 0; k < SPECIAL_SIZE; k++) {
+        t->special[k].tag = TLB_NO_TAG;
+    }
+    for (k = 0; k < ITLB_SIZE; k++) {
+        t->code[k].tag = TLB_NO_TAG;
+    }
+    memset(&t->large, 0, sizeof t->large);
+    new_gen(c, t);
 }
 
 void tlb_flush_all(struct cpu *c)
 {
-    tlb_flush_each(c, false);
+    c->st.tlb_flushes++;
+    forget_directory(c);
+    flush_everything(c, &c->tlb_kernel);
+    flush_everything(c, &c->tlb_user);
+    flush_everything(c, &c->tlb_slow);
+    trace_set_gen(c);
 }
 
 void tlb_flush_nonglobal(struct cpu *c)
 {
-    tlb_flush_each(c, true);
+    c->st.tlb_flushes++;
+    forget_directory(c);
+    flush_local(c, &c->tlb_kernel);
+    flush_local(c, &c->tlb_user);
+    flush_local(c, &c->tlb_slow);
+    trace_set_gen(c);
 }
 
-/* Slots stay in the filled lists, so a later fill must not add them again. */
-static void flush_slot(struct tlb *t, uint64_t page)
+void tlb_forget_memory(struct cpu *c)
 {
-    struct itlb_entry *code = &t->code[(page >> PAGE_SHIFT) & (ITLB_SIZE - 1)];
+    memset(c->ram, 0, sizeof c->ram);
+    tlb_flush_all(c);
+}
 
-    direct_drop(t, page);
-    if (t->info[TLB_INDEX(page)].tag == page) {
-        tlb_clear_slot(t, TLB_INDEX(page), TLB_EMPTY_FILLED);
+static void flush_one(struct cpu *c, struct tlb *t, uint64_t page)
+{
+    struct tlb_special *s = special_slot(t, page);
+    struct itlb_entry *code = &t->code[page >> PAGE_SHIFT & (ITLB_SIZE - 1)];
+
+    if (t != &c->tlb_slow) { /* whose table is shared, and empty */
+        t->rd[page >> PAGE_SHIFT] = t->wr[page >> PAGE_SHIFT] = 0;
+    }
+    if (s->tag == page) {
+        s->tag = TLB_NO_TAG;
     }
     if (code->tag == page) {
-        code->tag = TLB_EMPTY_FILLED;
+        code->tag = TLB_NO_TAG;
+    }
+    if (page_set_has(&t->linked, page >> PAGE_SHIFT)) {
+        new_gen(c, t);
     }
 }
 
 /* All pieces of the large page around `page`; which size it had is not known any more. */
-static void flush_large(struct tlb *t, uint64_t page)
+static void flush_large(struct cpu *c, struct tlb *t, uint64_t page)
 {
     const uint64_t region = ~(uint64_t)0x3fffff;
     uint32_t k;
 
-    for (k = 0; k < 1024; k++) {
-        direct_drop(t, (page & region) + k * PAGE_SIZE);
-    }
-    for (k = 0; k < t->nfilled; k++) {
-        struct tlb_info *info = &t->info[t->filled[k]];
+    for (k = 0; k < 1024 && t != &c->tlb_slow; k++) {
+        uint32_t n = (uint32_t)((page & region) >> PAGE_SHIFT) + k;
 
-        if (info->large && ((info->tag ^ page) & region) == 0) {
-            tlb_clear_slot(t, t->filled[k], TLB_EMPTY_FILLED);
+        t->rd[n] = t->wr[n] = 0;
+    }
+    for (k = 0; k < SPECIAL_SIZE; k++) {
+        if (t->special[k].large && ((t->special[k].tag ^ page) & region) == 0) {
+            t->special[k].tag = TLB_NO_TAG;
         }
     }
-    for (k = 0; k < t->ncode_filled; k++) {
-        struct itlb_entry *code = &t->code[t->code_filled[k]];
-
-        if (code->large && ((code->tag ^ page) & region) == 0) {
-            code->tag = TLB_EMPTY_FILLED;
+    for (k = 0; k < ITLB_SIZE; k++) {
+        if (t->code[k].large && ((t->code[k].tag ^ page) & region) == 0) {
+            t->code[k].tag = TLB_NO_TAG;
         }
     }
+    new_gen(c, t);
 }
 
 void tlb_flush_page(struct cpu *c, uint64_t la)
@@ -509,121 +699,96 @@ void tlb_flush_page(struct cpu *c, uint64_t la)
     uint64_t page = (uint32_t)la & ~(uint64_t)PAGE_MASK;
     unsigned k;
 
+    forget_directory(c);
     for (k = 0; k < ARRAY_LEN(all); k++) {
-        flush_slot(all[k], page);
-        if (all[k]->large) {
-            flush_large(all[k], page);
+        flush_one(c, all[k], page);
+        if (UNLIKELY(page_set_has(&all[k]->large, page >> 22))) {
+            flush_large(c, all[k], page);
         }
     }
-    trace_unlink(c);
+    trace_set_gen(c);
 }
 
 /* By host page, so that other physical addresses of the same memory lose their permission too. */
-static void drop_writes(struct tlb *t, const struct bus_page *p)
+static void drop_writes(struct tlb *t, const struct tlb_list *list, const uint8_t *host)
 {
     uint32_t k;
 
-    direct_drop_writes(t, p->read);
-    for (k = 0; k < t->nfilled; k++) {
-        struct tlb_entry *e = &t->e[t->filled[k]];
+    for (k = 0; k < list->n; k++) {
+        uint32_t n = list->page[k] & ~TLB_TRACKED;
 
-        if (e->host == p->read && e->wtag != TLB_NO_TAG) {
-            e->wtag = TLB_NO_TAG;
-            e->code = p->code;
+        if (t->wr[n] == (uintptr_t)host - (n << PAGE_SHIFT)) {
+            t->wr[n] = 0;
         }
     }
 }
 
-void tlb_drop_writes(struct cpu *c, uint64_t pa)
+void tlb_drop_writes(struct cpu *c, const uint8_t *host)
 {
-    struct bus_page p;
-
-    bus_page(c->mem, pa, &p);
-    if (p.read) {
-        drop_writes(&c->tlb_kernel, &p);
-        drop_writes(&c->tlb_user, &p);
-    }
+    drop_writes(&c->tlb_kernel, &c->tlb_kernel.local, host);
+    drop_writes(&c->tlb_kernel, &c->tlb_kernel.global, host);
+    drop_writes(&c->tlb_user, &c->tlb_user.local, host);
+    drop_writes(&c->tlb_user, &c->tlb_user.global, host);
 }
 
 /*
  * Pages whose writes are recorded: the next store goes through the slow path and sets the flag
  * again.
  */
-static void drop_dirty(struct cpu *c, struct tlb *t)
+static void drop_tracked(struct tlb *t, const struct tlb_list *list)
 {
     uint32_t k;
 
-    direct_drop_tracked(t);
-    for (k = 0; k < t->nfilled; k++) {
-        struct tlb_entry *e = &t->e[t->filled[k]];
-        struct bus_page p;
-
-        if (e->wtag == TLB_NO_TAG && !e->code) {
-            continue;
-        }
-        bus_page(c->mem, t->info[t->filled[k]].pa, &p);
-        if (p.dirty) {
-            e->wtag = TLB_NO_TAG;
-            e->code = NULL;
+    for (k = 0; k < list->n; k++) {
+        if (list->page[k] & TLB_TRACKED) {
+            t->wr[list->page[k] & ~TLB_TRACKED] = 0;
         }
     }
 }
 
 void tlb_drop_all_writes(struct cpu *c)
 {
-    drop_dirty(c, &c->tlb_kernel);
-    drop_dirty(c, &c->tlb_user);
-}
-
-static void tlb_reset(struct tlb *t)
-{
-    unsigned n;
-
-    for (n = 0; n < TLB_SIZE; n++) {
-        tlb_clear_slot(t, n, TLB_NO_TAG);
-        t->info[n].pa = 0;
-    }
-    for (n = 0; n < ITLB_SIZE; n++) {
-        t->code[n].tag = TLB_NO_TAG;
-    }
-    t->nfilled = t->ncode_filled = t->npages = 0;
-    t->large = false;
+    drop_tracked(&c->tlb_kernel, &c->tlb_kernel.local);
+    drop_tracked(&c->tlb_kernel, &c->tlb_kernel.global);
+    drop_tracked(&c->tlb_user, &c->tlb_user.local);
+    drop_tracked(&c->tlb_user, &c->tlb_user.global);
 }
 
 /* Megabytes of zeros that the host provides as they are touched. */
-static bool direct_new(struct tlb *t)
+static bool tlb_new(struct tlb *t)
 {
     t->rd = calloc(TLB_PAGES, sizeof *t->rd);
     t->wr = calloc(TLB_PAGES, sizeof *t->wr);
-    t->pages = calloc(TLB_PAGES_FILLED, sizeof *t->pages);
-    return t->rd && t->wr && t->pages;
-}
-
-static void direct_free(struct tlb *t)
-{
-    free(t->rd);
-    free(t->wr);
-    free(t->pages);
+    t->local.page = calloc(TLB_LIST_MAX, sizeof *t->local.page);
+    t->global.page = calloc(TLB_LIST_MAX, sizeof *t->global.page);
+    return t->rd && t->wr && t->local.page && t->global.page;
 }
 
 bool tlb_init(struct cpu *c)
 {
     c->tlb_slow.rd = c->tlb_slow.wr = calloc(TLB_PAGES, sizeof *c->tlb_slow.rd);
-    if (!direct_new(&c->tlb_kernel) || !direct_new(&c->tlb_user) || !c->tlb_slow.rd) {
+    if (!tlb_new(&c->tlb_kernel) || !tlb_new(&c->tlb_user) || !c->tlb_slow.rd) {
         return false;
     }
-    tlb_reset(&c->tlb_kernel);
-    tlb_reset(&c->tlb_user);
-    tlb_reset(&c->tlb_slow);
+    c->tlb = &c->tlb_kernel;
+    tlb_flush_all(c);
     tlb_select(c);
     return true;
 }
 
 void tlb_free(struct cpu *c)
 {
-    direct_free(&c->tlb_kernel);
-    direct_free(&c->tlb_user);
-    free(c->tlb_slow.rd);
+    struct tlb *const all[] = {&c->tlb_kernel, &c->tlb_user, &c->tlb_slow};
+    unsigned k;
+
+    for (k = 0; k < ARRAY_LEN(all); k++) {
+        free(all[k]->rd);
+        if (all[k] != &c->tlb_slow) {
+            free(all[k]->wr);
+        }
+        free(all[k]->local.page);
+        free(all[k]->global.page);
+    }
 }
 
 /* DR7 has an enabled breakpoint on data or ports. */
@@ -646,7 +811,7 @@ void tlb_select(struct cpu *c)
     if (UNLIKELY((user && (c->cr0 & CR0_AM) && (c->eflags & FLAG_AC)) ||
                  ((c->dr[7] & 0xff) && data_breakpoints(c)))) {
         /* Both privileges share the slow one; it may hold what the other was allowed. */
-        tlb_flush(&c->tlb_slow, false);
+        flush_everything(c, &c->tlb_slow);
         tlb_use(c, &c->tlb_slow);
     } else {
         tlb_use(c, user ? &c->tlb_user : &c->tlb_kernel);

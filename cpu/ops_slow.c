@@ -274,15 +274,14 @@ static uint32_t direct_run(struct cpu *c, const struct insn *i, unsigned seg, un
         return 0;
     }
     uint32_t la = (uint32_t)s->base + ea;
-    const struct tlb_entry *e = &c->tlb->e[TLB_INDEX(la)];
-    if ((uint64_t)la - (write ? e->wtag : e->rtag) >= PAGE_SIZE) {
+    *host = write ? tlb_write_hit(c->tlb, la, 1) : tlb_read_hit(c->tlb, la, 1);
+    if (!*host) {
         return 0;
     }
     uint64_t bytes = MIN(window - from, (uint64_t)(PAGE_SIZE - (la & PAGE_MASK)));
     if (i->a16) {
         bytes = MIN(bytes, 0x10000u - ea);
     }
-    *host = e->host + (la & PAGE_MASK);
     return (uint32_t)bytes / i->osize;
 }
 

@@ -57,6 +57,29 @@ static bool code_breakpoints(const struct cpu *c)
     return false;
 }
 
+/* The jump cache knows EIPs, not code segments and modes: each combination marks its own entries. */
+static void update_context(struct cpu *c, const struct segment *cs, uint32_t mode)
+{
+    struct code_context *x = &c->context[c->code_context];
+    unsigned n;
+
+    if (LIKELY(x->base == cs->base && x->limit == cs->limit && x->mode == mode)) {
+        return;
+    }
+    for (n = 0; n < CONTEXTS; n++) {
+        x = &c->context[n];
+        if (x->base == cs->base && x->limit == cs->limit && x->mode == mode) {
+            c->code_context = n;
+            trace_set_gen(c);
+            return;
+        }
+    }
+    n = c->next_context++ & (CONTEXTS - 1);
+    c->context[n] = (struct code_context){cs->base, cs->limit, mode};
+    c->code_context = n;
+    trace_unlink(c);
+}
+
 static void update_mode_word(struct cpu *c)
 {
     const struct segment *cs = &c->seg[SEG_CS], *ss = &c->seg[SEG_SS];
@@ -75,10 +98,8 @@ static void update_mode_word(struct cpu *c)
             mode |= MODE_ONE;
         }
     }
-    if (mode != c->mode) {
-        c->mode = mode;
-        trace_unlink(c); /* the jump cache knows EIPs, not modes */
-    }
+    c->mode = mode;
+    update_context(c, cs, mode);
     c->sp_mask = ss->attr & ATTR_DB ? 0xffffffffu : 0xffff;
 }
 
@@ -120,14 +141,8 @@ void cpu_set_eflags(struct cpu *c, uint32_t image, uint32_t mask)
 
 void seg_set_other(struct cpu *c, unsigned seg, const struct segment *s, uint16_t sel)
 {
-    struct segment *to = &c->seg[seg];
-
-    if (seg == SEG_CS &&
-        (to->base != s->base || to->limit != s->limit || ((to->attr ^ s->attr) & ATTR_DB))) {
-        trace_unlink(c);
-    }
-    *to = *s;
-    to->sel = sel;
+    c->seg[seg] = *s;
+    c->seg[seg].sel = sel;
     update_mode_word(c);
 }
 

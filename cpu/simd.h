@@ -103,11 +103,9 @@ ALWAYS_INLINE bool simd_load(struct cpu *c, const struct insn *i, struct xmm *v)
     uint32_t ea = insn_ea(c, i);
     const struct segment *s = &c->seg[i->seg];
     uint32_t la = (uint32_t)s->base + ea;
-    const struct tlb_entry *e = &c->tlb->e[TLB_INDEX(la)];
+    const uint8_t *p = tlb_read_hit(c->tlb, la, 16);
 
-    if (LIKELY((uint64_t)(uint32_t)(ea - s->lo) + 16 <= s->rlen &&
-               (uint64_t)la - e->rtag <= PAGE_SIZE - 16 && !simd_misaligned(i, la))) {
-        const uint8_t *p = e->host + (la & PAGE_MASK);
+    if (LIKELY((uint64_t)(uint32_t)(ea - s->lo) + 16 <= s->rlen && p && !simd_misaligned(i, la))) {
         v->q[0] = get64(p);
         v->q[1] = get64(p + 8);
         return true;
@@ -120,11 +118,9 @@ ALWAYS_INLINE bool simd_store(struct cpu *c, const struct insn *i, const struct 
     uint32_t ea = insn_ea(c, i);
     const struct segment *s = &c->seg[i->seg];
     uint32_t la = (uint32_t)s->base + ea;
-    const struct tlb_entry *e = &c->tlb->e[TLB_INDEX(la)];
+    uint8_t *p = tlb_write_hit(c->tlb, la, 16);
 
-    if (LIKELY((uint64_t)(uint32_t)(ea - s->lo) + 16 <= s->wlen &&
-               (uint64_t)la - e->wtag <= PAGE_SIZE - 16 && !simd_misaligned(i, la))) {
-        uint8_t *p = e->host + (la & PAGE_MASK);
+    if (LIKELY((uint64_t)(uint32_t)(ea - s->lo) + 16 <= s->wlen && p && !simd_misaligned(i, la))) {
         put64(p, v->q[0]);
         put64(p + 8, v->q[1]);
         return true;

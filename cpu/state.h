@@ -120,33 +120,32 @@ struct exception {
 };
 
 /*
- * TLB entry: one compare covers tag, permission and page crossing.  With d = la - tag, an access of
- * `size` bytes hits when d <= 4096 - size.  A tag of TLB_NO_TAG never hits.  host points at the page.
- * code is set when the page may be written but holds (or held) decoded code: the slow path then looks at
- * the line mask instead of walking the page tables again.
+ * TLB of one privilege.  rd and wr have one entry per linear page (of 2^20): the host address minus the linear
+ * address of a page that may be read (written) directly, or 0.  Every page with an entry is in a list, so that a
+ * flush costs what was filled.  What cannot be direct - MMIO, stores to pages that hold code - has a slot in
+ * `special`, where the slow path finds it.
  */
-struct tlb_entry {
-    uint64_t rtag, wtag;
-    uint8_t *host;
-    uint32_t *code;
-};
-#define TLB_NO_TAG ((uint64_t)1 << 63)
-#define TLB_BITS 10
-#define TLB_SIZE (1u << TLB_BITS)
-#define TLB_INDEX(la) (((la) >> PAGE_SHIFT) & (TLB_SIZE - 1))
 #define TLB_PAGES (1u << (32 - PAGE_SHIFT))
-#define TLB_PAGES_FILLED 32768u
-#define TLB_PAGE_GLOBAL 0x80000000u
-#define TLB_PAGE_TRACKED 0x40000000u /* writes set a dirty flag */
+#define TLB_LIST_MAX 32768u
+#define TLB_TRACKED 0x80000000u /* in a list: the host page has a dirty flag */
+#define TLB_NO_TAG ((uint64_t)1 << 63)
 
-/* What the slow path knows about the same entry; valid for pages without host memory too. */
-struct tlb_info {
-    uint64_t tag; /* linear page or TLB_NO_TAG */
-    uint64_t pa;  /* physical page */
-    bool write;   /* writes permitted (and D set) */
-    bool global;
-    bool large;   /* piece of a 2 or 4 MB page: INVLPG of any piece drops it */
+struct tlb_list {
+    uint32_t *page; /* linear page numbers, maybe with TLB_TRACKED; repeats are allowed */
+    uint32_t n;
 };
+
+struct tlb_special {
+    uint64_t tag;  /* linear page or TLB_NO_TAG */
+    uint64_t pa;   /* physical page */
+    uint8_t *host; /* of a writable page that holds (or held) decoded code; NULL: use the bus */
+    uint32_t *code; /* with host: the line mask */
+    struct bus_window window; /* MMIO by one device */
+    bool write;    /* writes permitted (and D set) */
+    bool global, large;
+};
+#define SPECIAL_BITS 6
+#define SPECIAL_SIZE (1u << SPECIAL_BITS)
 
 /* Instruction-side entry: where the bytes of a linear page come from. */
 struct itlb_entry {
@@ -154,29 +153,40 @@ struct itlb_entry {
     uint64_t pa;
     const uint8_t *host; /* NULL: fetch through the bus, nothing is cached */
     uint32_t *code;      /* line mask of the page, NULL for ROM-like memory */
-    bool global;
-    bool large;
+    bool global, large;
 };
 #define ITLB_BITS 8
 #define ITLB_SIZE (1u << ITLB_BITS)
 
-/*
- * rd and wr are what the hot handlers use: per linear page (of 2^20) the host address minus the linear address
- * of a page that may be read (written) directly, or 0.  An entry there may outlive its slot in e[], never the
- * translation: every page with an entry is in `pages`, so that a flush costs what was filled.
- */
+/* A set of linear pages or regions by the low bits of their number: it may have more, never less. */
+#define PAGE_SET_BITS 1024u
+struct page_set {
+    uint64_t bits[PAGE_SET_BITS / 64];
+};
+
+ALWAYS_INLINE void page_set_add(struct page_set *s, uint64_t n)
+{
+    n &= PAGE_SET_BITS - 1;
+    s->bits[n / 64] |= (uint64_t)1 << n % 64;
+}
+
+ALWAYS_INLINE bool page_set_has(const struct page_set *s, uint64_t n)
+{
+    n &= PAGE_SET_BITS - 1;
+    return s->bits[n / 64] >> n % 64 & 1;
+}
+
 struct tlb {
     uintptr_t *rd, *wr;
-    uint32_t *pages; /* linear page numbers with TLB_PAGE_ bits, repeats allowed */
-    uint32_t npages;
-    struct tlb_entry e[TLB_SIZE];
-    struct tlb_info info[TLB_SIZE];
+    struct tlb_list local, global; /* pages by whether a CR3 load drops them */
+    uint32_t gen;                  /* of links and jump-cache entries made with these translations */
+    bool linked_local;             /* some of them lead to pages that are not global */
+    struct page_set linked;        /* pages that they lead to */
+    struct page_set large;         /* 4 MB regions that pieces of large pages came from */
+    struct tlb_special special[SPECIAL_SIZE];
     struct itlb_entry code[ITLB_SIZE];
-    uint32_t filled[TLB_SIZE]; /* indexes in use, so that a flush costs what was filled */
-    uint32_t nfilled;
-    uint32_t code_filled[ITLB_SIZE];
-    uint32_t ncode_filled;
-    bool large; /* holds pieces of large pages */
+    uint64_t special_local;        /* slots that a CR3 load empties */
+    uint64_t code_local[ITLB_SIZE / 64];
 };
 
 /* Mode word: what a trace was decoded for.  Part of the trace key. */
@@ -197,6 +207,26 @@ struct jump_entry {
 };
 #define JUMP_BITS 12
 #define JUMP_HASH(eip) (((uint32_t)(eip) ^ (uint32_t)(eip) >> 12) & ((1u << JUMP_BITS) - 1))
+
+/*
+ * Page directory entries seen last, what the SDM calls a paging-structure cache (vol. 3, 4.10.3): any
+ * invalidation empties it.
+ */
+struct directory {
+    uint32_t tag[16];         /* number of the entry plus 1, 0: none */
+    uint32_t rights[16];      /* P, W and U */
+    const uint8_t *table[16]; /* the page table it leads to */
+};
+
+enum { RAM_TABLES, RAM_DATA, RAM_CODE, RAM_USES };
+
+/* What else a link depends on: CS and the mode.  The ones seen last have a number. */
+struct code_context {
+    uint64_t base;
+    uint32_t limit, mode;
+};
+#define CONTEXT_BITS 4
+#define CONTEXTS (1u << CONTEXT_BITS)
 
 struct insn;
 struct trace_cache;
@@ -225,8 +255,8 @@ struct cpu {
     uint64_t page_eip;   /* EIP of the first byte of the code page that is executing */
     uintptr_t *rd, *wr;  /* those of tlb */
     struct tlb *tlb;     /* the one in force: tlb_kernel, tlb_user or tlb_slow */
-    uint32_t link_gen;   /* cross-page links and jump-cache entries of another generation are dead;
-                            bit 0 is CPL = 3, see trace_unlink and tlb_select */
+    uint32_t link_gen;   /* cross-page links and jump-cache entries of another generation are dead:
+                            tlb->gen << 4 | code_context */
     uint64_t link_key;   /* link_gen << 32 */
     struct jump_entry *jump;
     uint32_t mode;       /* MODE_ bits, derived */
@@ -280,7 +310,13 @@ struct cpu {
     uint32_t cpuid_edx, cpuid_ecx, cpuid_ext, features; /* the model's, edited by +feature -feature */
     uint32_t eflags_mask; /* bits that the model has */
     struct seg_memo seg_memo[MEMO_KINDS][SEG_MEMOS];
+    struct code_context context[CONTEXTS];
+    uint32_t code_context; /* number of the one in force */
+    uint32_t next_context; /* the next to be replaced */
+    uint32_t last_gen;
     struct bus *mem, *io;
+    struct directory dir;
+    struct bus_ram ram[RAM_USES]; /* plain memory that was found last for each use */
     struct trace_cache *tc;
     struct tlb tlb_kernel, tlb_user;
     struct tlb tlb_slow; /* never filled with fast tags: alignment checks, data breakpoints */

@@ -23,29 +23,22 @@ ALWAYS_INLINE struct tlb *tlb_for(struct cpu *c, bool user)
     return user == (c->cpl == 3) ? c->tlb : user ? &c->tlb_user : &c->tlb_kernel;
 }
 
-/* Where a hit in t has the bytes, NULL: not a hit.  Nothing else is to be checked then. */
-ALWAYS_INLINE uint8_t *tlb_read_hit(const struct tlb *t, uint64_t la, unsigned size)
-{
-    const struct tlb_entry *e = &t->e[TLB_INDEX(la)];
-    uint64_t d = la - e->rtag;
-
-    return LIKELY(d <= PAGE_SIZE - size) ? e->host + d : NULL;
-}
-
-ALWAYS_INLINE uint8_t *tlb_write_hit(const struct tlb *t, uint64_t la, unsigned size)
-{
-    const struct tlb_entry *e = &t->e[TLB_INDEX(la)];
-    uint64_t d = la - e->wtag;
-
-    return LIKELY(d <= PAGE_SIZE - size) ? e->host + d : NULL;
-}
+/* What an access inside one page needs. */
+struct tlb_ref {
+    uint8_t *host;  /* of the first byte; NULL: through the bus */
+    uint32_t *code; /* with host, for stores: line mask to look at, or NULL */
+    uint64_t pa;    /* unless host without code */
+    const struct bus_window *window; /* without host */
+};
+/* Finds it for a page that has no direct entry for the access, filling the TLB; false with #PF set. */
+bool mmu_ref(struct cpu *c, uint64_t la, bool write, bool user, struct tlb_ref *r);
 
 ALWAYS_INLINE void tlb_use(struct cpu *c, struct tlb *t)
 {
     c->tlb = t;
     c->rd = t->rd;
     c->wr = t->wr;
-    trace_set_gen(c, (c->link_gen & ~1u) | (c->cpl == 3));
+    trace_set_gen(c);
 }
 
 /* CPL changes go through here. */

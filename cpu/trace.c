@@ -71,7 +71,6 @@ bool trace_cache_new(struct cpu *c)
     }
     set_handler(c, &tc->leave, H_exit);
     c->leave = &tc->leave;
-    trace_set_gen(c, 2); /* no jump entry has generation 0 */
     return true;
 }
 
@@ -87,14 +86,13 @@ void trace_cache_free(struct cpu *c)
     c->jump = NULL;
 }
 
-void trace_unlink(struct cpu *c)
+uint32_t trace_new_gen(struct cpu *c)
 {
-    uint32_t gen = c->link_gen + 2;
-    if (gen < 2) { /* wrapped: old generations would come alive again */
+    if (++c->last_gen >> (32 - CONTEXT_BITS)) { /* old generations would come alive again */
         trace_flush(c);
-        gen |= 2;
+        c->last_gen = 1;
     }
-    trace_set_gen(c, gen);
+    return c->last_gen;
 }
 
 void trace_flush(struct cpu *c)
@@ -125,8 +123,7 @@ void trace_flush_now(struct cpu *c)
     memset(tc->by_pa, 0, sizeof tc->by_pa);
     memset(tc->by_page, 0, sizeof tc->by_page);
     memset(c->jump, 0, sizeof *c->jump << JUMP_BITS);
-    uint32_t gen = c->link_gen + 2;
-    trace_set_gen(c, gen < 2 ? gen | 2 : gen);
+    trace_unlink(c);
     c->st.trace_flushes++;
 }
 
@@ -317,7 +314,7 @@ static struct trace *build_cached(struct cpu *c, const struct itlb_entry *e, uin
     t->lines = line_mask(t->pgoff[0], t->pgoff[t->n] - 1u);
     if (t->code) {
         if (*t->code == 0) {
-            tlb_drop_writes(c, pa & ~(uint64_t)PAGE_MASK);
+            tlb_drop_writes(c, e->host);
         }
         *t->code |= t->lines;
     }
@@ -359,6 +356,8 @@ struct insn *trace_lookup(struct cpu *c, uint32_t extra)
     if (!e->host) {
         return build_scratch(c, mode);
     }
+    page_set_add(&c->tlb->linked, la >> PAGE_SHIFT);
+    c->tlb->linked_local |= !e->global;
     uint64_t pa = e->pa | (la & PAGE_MASK);
     struct trace *t = c->tc->by_pa[hash_pa(pa, mode)];
     while (t && (t->pa != pa || t->mode != mode)) {

@@ -54,7 +54,6 @@ void ata_reset(struct ide_unit *u)
     u->power = POWER_ACTIVE;
     u->write_cache = u->look_ahead = true;
     u->smart = true;
-    u->smart_autosave = true;
 }
 
 /* Address and count registers. */
@@ -422,9 +421,7 @@ static void smart(struct ide_channel *c)
     case 0xd5:
         smart_log(c, u->sector);
         return;
-    case 0xd2:
-        u->smart_autosave = u->count != 0;
-        break;
+    case 0xd2: /* autosave of attributes on or off */
     case 0xd3: /* save attributes: they never change */
     case 0xd4: /* off-line test: passed at once */
     case 0xdb:

@@ -1,10 +1,10 @@
 /*
  * Block back end: an asynchronous array of 512-byte sectors.
  *
- * submit() starts a request; the back end calls req->done exactly once, either before submit returns (files) or
- * later from the front end's loop (a browser fetch, a network disk).  The device model charges a
- * virtual latency and holds virtual time when the host is later than that, so the guest cannot see the difference.
- * A back end never fails silently: done gets an error code.
+ * submit() starts a request; the back end calls req->done exactly once, either before submit
+ * returns (files) or later from the front end's loop (a browser fetch, a network disk).  The device
+ * model charges a virtual latency and holds virtual time when the host is later than that, so the
+ * guest cannot see the difference.  A back end never fails silently: done gets an error code.
  */
 #ifndef OXBOW_DEVICES_BLOCK_H
 #define OXBOW_DEVICES_BLOCK_H
@@ -53,7 +53,8 @@ void block_close(struct block *b); /* NULL is fine */
 
 /*
  * Opens an image file.  Takes a lock (exclusive for writing, shared for reading; of the whole file,
- * released by block_close); a locked, missing, empty, unreadable or odd file gives one sentence in e.
+ * released by block_close); a locked, missing, empty, unreadable or odd file gives one sentence in
+ * e.
  */
 struct block *block_open_file(const char *path, bool read_only, struct err *e);
 /* Memory image: data is copied when `copy`, else must outlive the block (then read-only). */

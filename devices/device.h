@@ -1,10 +1,10 @@
 /*
  * Device class and instance.
  *
- * A class is a const table; an instance starts with struct device and is created by the board with a
- * chip-specific const configuration (ports, lines, callbacks).  init maps windows and registers events
- * in the environment it is given, so a unit test can build a chip with buses and a scheduler of
- * its own and nothing else.  Creation order = reset order = snapshot order.
+ * A class is a const table; an instance starts with struct device and is created by the board with
+ * a chip-specific const configuration (ports, lines, callbacks).  init maps windows and registers
+ * events in the environment it is given, so a unit test can build a chip with buses and a scheduler
+ * of its own and nothing else.  Creation order = reset order = snapshot order.
  */
 #ifndef OXBOW_DEVICES_DEVICE_H
 #define OXBOW_DEVICES_DEVICE_H
@@ -55,7 +55,10 @@ struct device {
 
 extern const struct snap_field snap_no_state[];
 
-/* Allocates (zeroed), links into env, calls init and reset(RESET_COLD).  NULL with e set on failure. */
+/*
+ * Allocates (zeroed), links into env, calls init and reset(RESET_COLD).  NULL with e set on
+ * failure.
+ */
 struct device *device_new(struct device_env *env, const struct device_class *cls, const char *id,
                           const void *config, struct err *e);
 void devices_reset(struct device_env *env, enum reset_kind kind);

@@ -660,7 +660,7 @@ static void seek(struct fdc82077 *f)
 {
     unsigned drive = f->fifo[1] & 3, head = f->fifo[1] >> 2 & 1, amount = f->fifo[2];
     bool relative = f->fifo[0] & OPT_MT;
-    unsigned to = amount;
+    unsigned to;
 
     if (relative && f->fifo[0] & OPT_MFM) {
         to = MIN(f->track[drive] + amount, 255u);

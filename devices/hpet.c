@@ -40,7 +40,10 @@ enum {
     LEGACY_TIMERS = 2
 };
 
-/* Period in femtoseconds, vendor, legacy replacement, 64 bits, number of the last comparator, revision. */
+/*
+ * Period in femtoseconds, vendor, legacy replacement, 64 bits, number of the last comparator,
+ * revision.
+ */
 #define CAPABILITY_BITS ((uint64_t)10000000 << 32 | 0x8086a201u)
 #define ROUTES ((uint64_t)0xf00000 << 32)
 /* Matches farther away than this (29 years) never come. */

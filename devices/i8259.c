@@ -103,11 +103,6 @@ void i8259_irq(void *to, unsigned n, bool level)
     i8259_update(p);
 }
 
-struct irq_line i8259_line(struct device *d, unsigned n)
-{
-    return (struct irq_line){i8259_irq, d, n};
-}
-
 bool i8259_intr(const struct device *d)
 {
     return ((const struct i8259 *)d)->intr_level;

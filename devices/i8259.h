@@ -21,7 +21,6 @@ extern const struct device_class i8259_class;
 
 /* Setter for struct irq_line; to is the struct device. */
 void i8259_irq(void *to, unsigned n, bool level);
-struct irq_line i8259_line(struct device *d, unsigned n);
 
 /* The CPU's acknowledge cycle: returns the vector.  With nothing pending it is the spurious one. */
 unsigned i8259_inta(struct device *d);

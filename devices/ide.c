@@ -27,7 +27,6 @@ enum { FLOATING = 0x7f, CTL_NIEN = 0x02, CTL_SRST = 0x04, CTL_HOB = 0x80 };
         SNAP_F(struct ide_channel, unit[n].sector, SNAP_U8),                                   \
         SNAP_F(struct ide_channel, unit[n].cyl_lo, SNAP_U8),                                   \
         SNAP_F(struct ide_channel, unit[n].cyl_hi, SNAP_U8),                                   \
-        SNAP_F(struct ide_channel, unit[n].hob_feature, SNAP_U8),                              \
         SNAP_F(struct ide_channel, unit[n].hob_count, SNAP_U8),                                \
         SNAP_F(struct ide_channel, unit[n].hob_sector, SNAP_U8),                               \
         SNAP_F(struct ide_channel, unit[n].hob_cyl_lo, SNAP_U8),                               \
@@ -45,7 +44,6 @@ enum { FLOATING = 0x7f, CTL_NIEN = 0x02, CTL_SRST = 0x04, CTL_HOB = 0x80 };
         SNAP_F(struct ide_channel, unit[n].write_cache, SNAP_BOOL),                            \
         SNAP_F(struct ide_channel, unit[n].look_ahead, SNAP_BOOL),                             \
         SNAP_F(struct ide_channel, unit[n].smart, SNAP_BOOL),                                  \
-        SNAP_F(struct ide_channel, unit[n].smart_autosave, SNAP_BOOL),                         \
         SNAP_F(struct ide_channel, unit[n].next_lba, SNAP_U64),                                \
         SNAP_F(struct ide_channel, unit[n].cd.sense_key, SNAP_U8),                             \
         SNAP_F(struct ide_channel, unit[n].cd.asc, SNAP_U8),                                   \
@@ -583,7 +581,6 @@ static void unit_write(struct ide_unit *u, unsigned off, uint8_t val)
 {
     switch (off) {
     case 1:
-        u->hob_feature = u->feature;
         u->feature = val;
         break;
     case 2:
@@ -772,7 +769,7 @@ static void ide_reset(struct device *d, enum reset_kind kind)
     for (i = 0; i < 2; i++) {
         struct ide_unit *u = &c->unit[i];
 
-        u->feature = u->hob_feature = 0;
+        u->feature = 0;
         u->hob_count = u->hob_sector = u->hob_cyl_lo = u->hob_cyl_hi = 0;
         u->mode_mwdma = u->mode_udma = 0;
         u->next_lba = 0;
@@ -795,7 +792,9 @@ static void ide_free(struct device *d)
 
 /* Snapshots. */
 
-/* Bytes of the buffer that mean something: all that is on its way in, what has come on its way out. */
+/*
+ * Bytes of the buffer that mean something: all that is on its way in, what has come on its way out.
+ */
 static uint32_t held_bytes(const struct ide_channel *c)
 {
     switch (c->phase) {

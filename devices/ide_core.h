@@ -84,7 +84,7 @@ struct ide_unit {
 
     /* Registers: writes reach both units of a channel, results only the own. */
     uint8_t error, feature, count, sector, cyl_lo, cyl_hi;
-    uint8_t hob_feature, hob_count, hob_sector, hob_cyl_lo, hob_cyl_hi;
+    uint8_t hob_count, hob_sector, hob_cyl_lo, hob_cyl_hi;
     uint8_t status;
     bool intrq;
 
@@ -94,7 +94,7 @@ struct ide_unit {
     uint8_t multiple;               /* sectors per DRQ block of the MULTIPLE commands, 0: off */
     uint8_t mode_mwdma, mode_udma;  /* selected mode + 1; 0: none */
     uint8_t power;                  /* as CHECK POWER MODE tells */
-    bool write_cache, look_ahead, smart, smart_autosave;
+    bool write_cache, look_ahead, smart;
     uint64_t next_lba; /* after the last access */
     struct cd_state cd;
 };

@@ -30,9 +30,9 @@ struct input_event {
 };
 
 /*
- * One ring per kind, so that a serial port without room does not hold up the keyboard.  Full rings drop the
- * newest event (the guest has not listened for thousands of events).  At most INPUT_FRAMES wait for an
- * adapter: enough for a window of TCP.
+ * One ring per kind, so that a serial port without room does not hold up the keyboard.  Full rings
+ * drop the newest event (the guest has not listened for thousands of events).  At most INPUT_FRAMES
+ * wait for an adapter: enough for a window of TCP.
  */
 enum { INPUT_FRAMES = 256 };
 

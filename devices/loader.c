@@ -19,6 +19,7 @@
 #define MB_INFO 0x9000u     /* information structure and what it points to */
 #define MB_INFO_END 0x10000u
 #define MB_AOUT_KLUDGE (1u << 16)
+#define MB_KLUDGE_END 32 /* of the header with load addresses */
 
 enum { ELF_PHOFF = 28, ELF_ENTRY = 24, ELF_PHENTSIZE = 42, ELF_PHNUM = 44, ELF_MACHINE = 18 };
 
@@ -51,6 +52,10 @@ static bool check_linux(const struct loader *l, struct err *e)
     if (l->kernel_len <= (setup + 1) * 512) {
         return err_set(e, "-kernel: the Linux kernel is cut off");
     }
+    uint32_t room = get16(l->kernel + 0x206) >= 0x206 ? get32(l->kernel + 0x238) : 255;
+    if (strlen(l->cmdline) > room) {
+        return err_set(e, "-append: this Linux kernel takes at most %u characters", (unsigned)room);
+    }
     uint64_t size = l->kernel_len - (setup + 1) * 512;
     if (LINUX_KERNEL + size + l->initrd_len + 4 * TOP_RESERVE > l->ram_size) {
         return err_set(e, "-kernel and -initrd need more memory than the machine has; raise -m");
@@ -61,7 +66,11 @@ static bool check_linux(const struct loader *l, struct err *e)
 static bool check_multiboot(const struct loader *l, size_t header, struct err *e)
 {
     bool elf = l->kernel_len > 52 && memcmp(l->kernel, "\177ELF\1\1", 6) == 0;
-    if (!elf && !(get32(l->kernel + header + 4) & MB_AOUT_KLUDGE)) {
+    bool kludge = get32(l->kernel + header + 4) & MB_AOUT_KLUDGE;
+    if (kludge && header + MB_KLUDGE_END > l->kernel_len) {
+        return err_set(e, "-kernel: the multiboot kernel is cut off");
+    }
+    if (!elf && !kludge) {
         return err_set(e, "-kernel: a multiboot kernel must be a 32-bit ELF file or carry load "
                           "addresses; this one does neither");
     }
@@ -114,9 +123,12 @@ void loader_free(struct loader *l)
     *l = (struct loader){0};
 }
 
-/* --- Linux ------------------------------------------------------------------------------------------ */
+/* --- Linux ------------------------------------------------------------------------------------ */
 
-/* The vga= word of the command line is for the boot loader (boot.rst, "special command line options"). */
+/*
+ * The vga= word of the command line is for the boot loader (boot.rst, "special command line
+ * options").
+ */
 static uint16_t video_mode(const char *cmdline)
 {
     const char *p = strstr(cmdline, "vga=");
@@ -170,7 +182,7 @@ static void load_linux(struct loader *l)
     l->answers = 2;
 }
 
-/* --- multiboot -------------------------------------------------------------------------------------- */
+/* --- multiboot -------------------------------------------------------------------------------- */
 
 /* Copies part of the file into memory; what does not fit in RAM is dropped. */
 static void place(struct loader *l, uint32_t to, size_t from, uint32_t filesz, uint32_t memsz)
@@ -183,7 +195,8 @@ static void place(struct loader *l, uint32_t to, size_t from, uint32_t filesz, u
     uint64_t n = MIN(MIN((uint64_t)filesz, (uint64_t)(l->kernel_len - from)), room);
     bus_write_block(l->mem, to, l->kernel + from, n);
     for (uint64_t p = n; p < MIN((uint64_t)memsz, room); p += PAGE_SIZE) {
-        bus_write_block(l->mem, to + p, zero, MIN((uint64_t)PAGE_SIZE, MIN((uint64_t)memsz, room) - p));
+        bus_write_block(l->mem, to + p, zero,
+                        MIN((uint64_t)PAGE_SIZE, MIN((uint64_t)memsz, room) - p));
     }
 }
 
@@ -296,7 +309,7 @@ static void load_multiboot(struct loader *l)
     l->answers = 3;
 }
 
-/* --- the port --------------------------------------------------------------------------------------- */
+/* --- the port --------------------------------------------------------------------------------- */
 
 static void port_write(void *dev, uint64_t off UNUSED, unsigned size UNUSED, uint64_t val UNUSED)
 {

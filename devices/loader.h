@@ -1,10 +1,10 @@
 /*
  * Direct kernel boot: Linux bzImage and multiboot ELF, started by a small option ROM of ours.
  *
- * The firmware runs as usual (so the kernel finds its tables and services) and reaches INT 19h, which the
- * ROM has hooked.  The ROM writes to LOADER_PORT; the loader then puts kernel, initial RAM disk and
- * parameters into guest memory and answers where to jump.  Protocols: Linux Documentation/x86/boot.rst,
- * Multiboot Specification 0.6.96.
+ * The firmware runs as usual (so the kernel finds its tables and services) and reaches INT 19h,
+ * which the ROM has hooked.  The ROM writes to LOADER_PORT; the loader then puts kernel, initial
+ * RAM disk and parameters into guest memory and answers where to jump.  Protocols: Linux
+ * Documentation/x86/boot.rst, Multiboot Specification 0.6.96.
  */
 #ifndef OXBOW_DEVICES_LOADER_H
 #define OXBOW_DEVICES_LOADER_H

@@ -1,8 +1,8 @@
 /*
  * The machine: runs the CPU between events, lets the outside in, saves and loads.
  *
- * Time moves only here and in the CPU.  At every stop of the CPU: input that is due, events that are due,
- * requests (reset, stop), then on to the next event, input or the end of the slice.
+ * Time moves only here and in the CPU.  At every stop of the CPU: input that is due, events that
+ * are due, requests (reset, stop), then on to the next event, input or the end of the slice.
  */
 #include "devices/machine.h"
 
@@ -13,11 +13,13 @@
 #include "devices/audio.h"
 #include "devices/vga.h"
 
-/* 400 million instructions a second: a plausible clock rate, and near what an interpreter reaches. */
+/*
+ * 400 million instructions a second: a plausible clock rate, and near what an interpreter reaches.
+ */
 #define DEFAULT_IPS 400000000u
 #define MEMORY_BITS 36
 
-/* --- life ----------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 void oxbow_config_init(struct oxbow_config *cfg)
 {
@@ -158,7 +160,7 @@ void oxbow_free(struct oxbow *m)
     free(m);
 }
 
-/* --- running -------------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 void machine_stop(struct oxbow *m, enum oxbow_stop why, uint32_t value)
 {
@@ -200,7 +202,7 @@ static void take_input(struct oxbow *m, uint64_t now)
     }
 }
 
-/* Input that found no room is tried again after this many instructions. */
+/* Input that found no room is tried again after this time. */
 #define INPUT_RETRY_US 500
 
 static uint64_t next_deadline(const struct oxbow *m, uint64_t now, uint64_t end)
@@ -287,7 +289,7 @@ void oxbow_reset(struct oxbow *m)
     machine_ask_reset(m, true);
 }
 
-/* --- input ---------------------------------------------------------------------------------------- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 static void put_input(struct oxbow *m, struct input_event ev)
 {
@@ -389,7 +391,7 @@ bool oxbow_media(struct oxbow *m, const char *slot, struct block *media, struct 
     return pc_media(m, slot, media, e);
 }
 
-/* --- output --------------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 const struct surface *oxbow_surface(struct oxbow *m)
 {
@@ -439,18 +441,26 @@ size_t oxbow_stats(struct oxbow *m, char *buf, size_t len)
     return MIN(n, len);
 }
 
-/* --- state ---------------------------------------------------------------------------------------- */
+/* --- state ------------------------------------------------------------------------------------ */
 
 static const struct snap_field machine_fields[] = {
-    SNAP_F(struct oxbow, ram_size, SNAP_U64),    SNAP_F(struct oxbow, idle, SNAP_U64),
-    SNAP_F(struct oxbow, exit_value, SNAP_U32),  SNAP_F(struct oxbow, stop, SNAP_U8),
-    SNAP_F(struct oxbow, reset_asked, SNAP_BOOL), SNAP_F(struct oxbow, reset_hard, SNAP_BOOL),
-    SNAP_F(struct oxbow, pc.a20_kbc, SNAP_BOOL), SNAP_F(struct oxbow, pc.a20_port92, SNAP_BOOL),
-    SNAP_F(struct oxbow, pc.nmi_masked, SNAP_BOOL), SNAP_F(struct oxbow, pc.hpet_legacy, SNAP_BOOL),
+    SNAP_F(struct oxbow, ram_size, SNAP_U64),
+    SNAP_F(struct oxbow, idle, SNAP_U64),
+    SNAP_F(struct oxbow, exit_value, SNAP_U32),
+    SNAP_F(struct oxbow, stop, SNAP_U8),
+    SNAP_F(struct oxbow, reset_asked, SNAP_BOOL),
+    SNAP_F(struct oxbow, reset_hard, SNAP_BOOL),
+    SNAP_F(struct oxbow, pc.a20_kbc, SNAP_BOOL),
+    SNAP_F(struct oxbow, pc.a20_port92, SNAP_BOOL),
+    SNAP_F(struct oxbow, pc.nmi_masked, SNAP_BOOL),
+    SNAP_F(struct oxbow, pc.hpet_legacy, SNAP_BOOL),
     SNAP_ARRAY(struct oxbow, pc.timer_level, SNAP_BOOL),
-    SNAP_F(struct oxbow, pc.ignne, SNAP_BOOL), SNAP_ARRAY(struct oxbow, pc.serial_irq, SNAP_U8),
-    SNAP_ARRAY(struct oxbow, loader.answer, SNAP_U32), SNAP_F(struct oxbow, loader.answers, SNAP_U32),
-    SNAP_F(struct oxbow, loader.next, SNAP_U32), SNAP_END,
+    SNAP_F(struct oxbow, pc.ignne, SNAP_BOOL),
+    SNAP_ARRAY(struct oxbow, pc.serial_irq, SNAP_U8),
+    SNAP_ARRAY(struct oxbow, loader.answer, SNAP_U32),
+    SNAP_F(struct oxbow, loader.answers, SNAP_U32),
+    SNAP_F(struct oxbow, loader.next, SNAP_U32),
+    SNAP_END,
 };
 
 /* RAM as runs of pages that are not all zero: u32 first page, u32 count, bytes; count 0 ends. */
@@ -530,8 +540,9 @@ static bool load_media(struct oxbow *m, struct snap_reader *r, struct err *e)
         uint8_t kept = 0;
         snap_get(r, &kept, 1);
         if (kept && (!b || !b->ops->load)) {
-            return err_set(e, "the saved machine ran with -snapshot on a drive that has none now; start "
-                              "with the same options");
+            return err_set(
+                e, "the saved machine ran with -snapshot on a drive that has none now; start "
+                   "with the same options");
         }
         if (kept && !b->ops->load(b, r)) {
             return err_set(e, "the saved state is damaged: contents of a drive");

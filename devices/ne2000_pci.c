@@ -50,31 +50,6 @@ static void name_adapter(uint8_t *rom, size_t size)
     }
 }
 
-/* The ROM fills a power of two, as a BAR must. */
-static bool add_rom(struct ne2000_pci *p, const struct ne2000_pci_config *c)
-{
-    uint32_t size = PAGE_SIZE;
-    int handle;
-
-    while (size < c->rom_size) {
-        size *= 2;
-    }
-    p->rom = malloc(size);
-    if (!p->rom) {
-        return false;
-    }
-    memset(p->rom, 0xff, size);
-    memcpy(p->rom, c->rom, c->rom_size);
-    name_adapter(p->rom, c->rom_size);
-    handle = bus_map_ram(p->dev.env->mem, 0, size, p->rom, BUS_READ, PRIO_PCI);
-    if (handle < 0) {
-        return false;
-    }
-    bus_move(p->dev.env->mem, handle, 0, false);
-    pci_add_bar(&p->fn, PCI_BAR_ROM, PCI_BAR_MEM, size, handle);
-    return true;
-}
-
 static bool ne2000_pci_init(struct device *d, const void *config, struct err *e)
 {
     static const struct pci_id id = {VENDOR_ID, DEVICE_ID, 0x020000, 0x00};
@@ -92,9 +67,12 @@ static bool ne2000_pci_init(struct device *d, const void *config, struct err *e)
     pci_define(&p->fn, PCI_SUBDEVICE, 2, DEVICE_ID, 0, 0);
     pci_set_pin(&p->fn, 1);
     pci_add_bar(&p->fn, 0, PCI_BAR_IO, NE2000_PORTS, ne2000_window(c->nic));
-    if (c->rom && !add_rom(p, c)) {
-        free(p->rom);
-        return err_set(e, "no memory for the network boot ROM; close other programs");
+    if (c->rom) {
+        p->rom = pci_add_rom(&p->fn, d->env->mem, c->rom, c->rom_size);
+        if (!p->rom) {
+            return err_set(e, "no memory for the network boot ROM; close other programs");
+        }
+        name_adapter(p->rom, c->rom_size);
     }
     if (!pci_plug(c->pci, &p->fn, e)) {
         free(p->rom);

@@ -1,8 +1,8 @@
 /*
  * The board: an AT-compatible PC with a 440FX host bridge and a PIIX3 south bridge.
  *
- * Only this file knows every chip (R2).  Ports and lines follow the IBM PC/AT and the PIIX3 data sheet; CMOS
- * contents follow what PC firmware reads (docs/sources.md).
+ * Only this file knows every chip (R2).  Ports and lines follow the IBM PC/AT and the PIIX3 data
+ * sheet; CMOS contents follow what PC firmware reads (docs/sources.md).
  */
 #include "devices/pc.h"
 
@@ -58,7 +58,7 @@ void pc_default_roms(struct oxbow_config *cfg)
     }
 }
 
-/* --- lines ------------------------------------------------------------------------------------------ */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 static void set_intr(void *to, unsigned n UNUSED, bool level)
 {
@@ -66,7 +66,10 @@ static void set_intr(void *to, unsigned n UNUSED, bool level)
     cpu_set_intr(m->cpu, level);
 }
 
-/* INTR of the 8259A pair goes to LINT0 and to pin 0 of the I/O APIC; INTR of the CPU is the local APIC's. */
+/*
+ * INTR of the 8259A pair goes to LINT0 and to pin 0 of the I/O APIC; INTR of the CPU is the local
+ * APIC's.
+ */
 static void pic_intr(void *to, unsigned n UNUSED, bool level)
 {
     struct oxbow *m = to;
@@ -74,7 +77,9 @@ static void pic_intr(void *to, unsigned n UNUSED, bool level)
     ioapic_irq(m->pc.ioapic, 0, level);
 }
 
-/* Outputs of the south bridge: both kinds of controllers hear them, IRQ 0 on pin 2 of the I/O APIC. */
+/*
+ * Outputs of the south bridge: both kinds of controllers hear them, IRQ 0 on pin 2 of the I/O APIC.
+ */
 static void set_irq(void *to, unsigned n, bool level)
 {
     struct oxbow *m = to;
@@ -221,8 +226,8 @@ static void cpu_apic_base(void *ctx, uint64_t value, bool reset)
 }
 
 /*
- * FERR# raises IRQ 13 through a latch.  A write to port F0h drops it and asserts IGNNE#, so that the
- * handler's own floating-point instructions do not ask again, until the error is cleared.
+ * FERR# raises IRQ 13 through a latch.  A write to port F0h drops it and asserts IGNNE#, so that
+ * the handler's own floating-point instructions do not ask again, until the error is cleared.
  */
 static void set_irq13(struct oxbow *m, bool level)
 {
@@ -256,7 +261,7 @@ static void f0_write(void *dev, uint64_t off UNUSED, unsigned size UNUSED, uint6
 
 static const struct io_ops f0_ops = {NULL, f0_write, 1, 1, "coprocessor"};
 
-/* --- small callbacks --------------------------------------------------------------------------------- */
+/* --- small callbacks -------------------------------------------------------------------------- */
 
 static void post80(void *ctx, uint8_t code)
 {
@@ -293,7 +298,7 @@ static void debug_exit(void *ctx, uint32_t value)
     machine_stop(ctx, OXBOW_DEBUG_EXIT, value);
 }
 
-/* --- building ---------------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 static struct device *add(struct oxbow *m, const struct device_class *cls, const char *id,
                           const void *config, struct err *e)
@@ -557,8 +562,10 @@ static bool sb16_settings(struct oxbow_sb16 *c, struct err *e)
         return err_set(e, "-device sb16,irq=%u: the card has interrupts 5, 7, 9 and 10", c->irq);
     }
     if (!ct1745_dma_select(c->dma, c->dma16)) {
-        return err_set(e, "-device sb16,dma=%u,dma16=%u: the card has DMA channels 1 and 3, and for "
-                          "16 bits 5, 6 and 7", c->dma, c->dma16);
+        return err_set(e,
+                       "-device sb16,dma=%u,dma16=%u: the card has DMA channels 1 and 3, and for "
+                       "16 bits 5, 6 and 7",
+                       c->dma, c->dma16);
     }
     return true;
 }
@@ -614,8 +621,8 @@ static bool build_sound(struct oxbow *m, struct err *e)
 static bool build_debug(struct oxbow *m, struct err *e)
 {
     const struct oxbow_config *cfg = &m->cfg;
-    struct debugport_config con = {DEBUGPORT_CONSOLE, cfg->debugcon_port ? cfg->debugcon_port : 0xe9,
-                                   0, cfg->debugcon, NULL, NULL};
+    uint16_t con_port = cfg->debugcon_port ? cfg->debugcon_port : 0xe9;
+    struct debugport_config con = {DEBUGPORT_CONSOLE, con_port, 0, cfg->debugcon, NULL, NULL};
     struct debugport_config con2 = {DEBUGPORT_CONSOLE, 0x402, 0, cfg->debugcon, NULL, NULL};
     struct debugport_config log = {DEBUGPORT_LOG, 0x190, 0, {0}, post190, m};
     struct debugport_config off = {DEBUGPORT_SHUTDOWN, 0x8900, 0, {0}, shutdown_port, m};
@@ -644,7 +651,7 @@ static bool build_rom(struct oxbow *m, struct err *e)
     return true;
 }
 
-/* --- what the firmware reads -------------------------------------------------------------------------- */
+/* --- what the firmware reads ------------------------------------------------------------------ */
 
 static unsigned boot_code(char c)
 {
@@ -695,7 +702,9 @@ static void fill_drives(struct oxbow *m)
         }
     }
     mc146818_set(rtc, 0x12, (uint8_t)disks);
-    /* equipment: floppies, coprocessor, PS/2 mouse; the display is an adapter with a ROM of its own */
+    /*
+     * equipment: floppies, coprocessor, PS/2 mouse; the display is an adapter with a ROM of its own
+     */
     mc146818_set(rtc, 0x14, (uint8_t)(0x06 | (a ? 1 : 0) | (b ? 0x40 : 0)));
 }
 
@@ -736,7 +745,7 @@ bool pc_build(struct oxbow *m, struct err *e)
     return true;
 }
 
-/* --- outside ------------------------------------------------------------------------------------------- */
+/* --- outside ---------------------------------------------------------------------------------- */
 
 void pc_close_media(struct oxbow *m)
 {
@@ -823,7 +832,8 @@ static bool cd_media(struct oxbow *m, unsigned n, struct block *media, struct er
 bool pc_media(struct oxbow *m, const char *slot, struct block *media, struct err *e)
 {
     bool ok;
-    if (strlen(slot) == 3 && slot[0] == 'f' && slot[1] == 'd' && (slot[2] == 'a' || slot[2] == 'b')) {
+    if (strlen(slot) == 3 && slot[0] == 'f' && slot[1] == 'd' &&
+        (slot[2] == 'a' || slot[2] == 'b')) {
         ok = floppy_media(m, (unsigned)(slot[2] - 'a'), media, e);
     } else if (strlen(slot) == 3 && slot[0] == 'h' && slot[1] == 'd' && slot[2] >= 'a' &&
                slot[2] <= 'd') {

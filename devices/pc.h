@@ -22,7 +22,8 @@ struct pc {
     unsigned speaker_input; /* of the mixer */
     uint8_t serial_irq[2]; /* which UART of a shared line asks */
     bool a20_kbc, a20_port92, nmi_masked;
-    bool timer_level[2], hpet_legacy; /* with an HPET: outputs of PIT and RTC, cut off from IRQ 0 and 8 */
+    /* with an HPET: outputs of PIT and RTC, cut off from IRQ 0 and 8 */
+    bool timer_level[2], hpet_legacy;
     bool ignne; /* IGNNE#: written to port F0h since the last coprocessor error was cleared */
 };
 

@@ -9,6 +9,7 @@
  */
 #include "devices/pci.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "memory/bytes.h"
@@ -162,6 +163,31 @@ void pci_add_bar(struct pci_function *f, unsigned n, enum pci_bar_kind kind, uin
     } else {
         pci_define(f, bar_reg(n), 4, kind == PCI_BAR_MEM_PREFETCH ? 8 : 0, mask & 0xfffffff0u, 0);
     }
+}
+
+uint8_t *pci_add_rom(struct pci_function *f, struct bus *mem, const void *rom, size_t size)
+{
+    uint32_t len = PAGE_SIZE;
+    uint8_t *copy;
+    int handle;
+
+    while (len < size) {
+        len *= 2;
+    }
+    copy = malloc(len);
+    if (!copy) {
+        return NULL;
+    }
+    memset(copy, 0xff, len);
+    memcpy(copy, rom, size);
+    handle = bus_map_ram(mem, 0, len, copy, BUS_READ, PRIO_PCI);
+    if (handle < 0) {
+        free(copy);
+        return NULL;
+    }
+    bus_move(mem, handle, 0, false);
+    pci_add_bar(f, PCI_BAR_ROM, PCI_BAR_MEM, len, handle);
+    return copy;
 }
 
 void pci_set_pin(struct pci_function *f, unsigned pin)

@@ -78,6 +78,11 @@ void pci_define(struct pci_function *f, unsigned off, unsigned size, uint32_t in
 /* Declares a BAR for a window the chip has mapped (handle); the bus moves and switches it. */
 void pci_add_bar(struct pci_function *f, unsigned n, enum pci_bar_kind kind, uint32_t size,
                  int handle);
+/*
+ * An option ROM behind the ROM BAR, filled up with FFh to a power of two.  Returns the copy that is
+ * mapped, for the chip to free; NULL: no memory.
+ */
+uint8_t *pci_add_rom(struct pci_function *f, struct bus *mem, const void *rom, size_t size);
 /* INTx pin 1..4 (A..D). */
 void pci_set_pin(struct pci_function *f, unsigned pin);
 /* Plugs the function in; false when devfn is taken. */

@@ -987,8 +987,8 @@ static bool stream_valid(const struct stream *st)
            st->num <= 1000000 && st->den <= 256 && st->num / st->den <= 100000 &&
            st->head < QUEUE && st->count <= QUEUE && st->raw_n < 4 + st->piece * 2 &&
            st->piece <= RAW / 2 - 4 && st->want <= st->piece * value_size(st) &&
-           st->raw_n + st->want <= RAW && st->left <= 65536 && (!st->want || st->piece <= st->left) &&
-           st->now.len <= 65536 && st->then.len <= 65536;
+           st->raw_n + st->want <= RAW && st->left <= 65536 &&
+           (!st->want || st->piece <= st->left) && st->now.len <= 65536 && st->then.len <= 65536;
 }
 
 static bool sb16_post_load(struct device *d, unsigned version UNUSED, struct err *e)

@@ -3,8 +3,8 @@
  *
  * Time is the number of retired guest instructions (R3), `ips` of which make one second of guest
  * time.  A domain's tick count is floor(icount * hz_num / (hz_den * ips)), computed when asked,
- * never accumulated; the inverse rounds up.  Events with equal time fire in the order in which they were
- * scheduled.  Nothing here knows the host's clock.
+ * never accumulated; the inverse rounds up.  Events with equal time fire in the order in which they
+ * were scheduled.  Nothing here knows the host's clock.
  */
 #ifndef OXBOW_DEVICES_SCHED_H
 #define OXBOW_DEVICES_SCHED_H
@@ -35,8 +35,9 @@ struct sched *sched_new(uint64_t ips);
 void sched_free(struct sched *s);
 
 /*
- * The source of the current icount (the CPU's, exact also inside a trace) and the call that makes the CPU
- * leave its run loop no later than `due`.  Without them sched_set_now() moves time (unit tests).
+ * The source of the current icount (the CPU's, exact also inside a trace) and the call that makes
+ * the CPU leave its run loop no later than `due`.  Without them sched_set_now() moves time (unit
+ * tests).
  */
 struct sched_source {
     void *ctx;

@@ -9,7 +9,6 @@
 #include "devices/vga_pci.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "devices/pci.h"
 #include "devices/vga.h"
@@ -80,27 +79,6 @@ static void mmio_write(void *dev, uint64_t off, unsigned size, uint64_t val)
 
 static const struct io_ops mmio_ops = {mmio_read, mmio_write, 1, 2, "vga-mmio"};
 
-/* The ROM fills a power of two, as a BAR must. */
-static bool add_rom(struct vga_pci *p, const struct vga_pci_config *c)
-{
-    uint32_t size = PAGE_SIZE;
-    int handle;
-
-    while (size < c->rom_size) {
-        size *= 2;
-    }
-    p->rom = malloc(size);
-    if (!p->rom) {
-        return false;
-    }
-    memset(p->rom, 0xff, size);
-    memcpy(p->rom, c->rom, c->rom_size);
-    handle = bus_map_ram(p->dev.env->mem, 0, size, p->rom, BUS_READ, PRIO_PCI);
-    bus_move(p->dev.env->mem, handle, 0, false);
-    pci_add_bar(&p->fn, PCI_BAR_ROM, PCI_BAR_MEM, size, handle);
-    return handle >= 0;
-}
-
 static bool vga_pci_init(struct device *d, const void *config, struct err *e)
 {
     static const struct pci_id id = {0x1234, 0x1111, 0x030000, 0x00};
@@ -118,7 +96,10 @@ static bool vga_pci_init(struct device *d, const void *config, struct err *e)
     mmio = bus_map(d->env->mem, 0, MMIO_SIZE, &mmio_ops, p, PRIO_PCI);
     bus_move(d->env->mem, mmio, 0, false);
     pci_add_bar(&p->fn, 2, PCI_BAR_MEM, MMIO_SIZE, mmio);
-    if (mmio < 0 || (c->rom && !add_rom(p, c))) {
+    if (c->rom) {
+        p->rom = pci_add_rom(&p->fn, d->env->mem, c->rom, c->rom_size);
+    }
+    if (mmio < 0 || (c->rom && !p->rom)) {
         free(p->rom);
         return err_set(e, "no memory for the display adapter; close other programs");
     }

@@ -62,7 +62,8 @@ static const struct opt table[] = {
      "any drive; also format=raw, snapshot=on, readonly=on"},
     {"snapshot", OPT_FLAG, AT(snapshot), 0, 0, "keep what the guest writes in memory only"},
     {"Boot", OPT_GROUP, 0, 0, 0, 0},
-    {"boot", OPT_BOOT, 0, 0, "[order=]LETTERS[,menu=on]", "a floppy, c disk, d CD, n network (default cad)"},
+    {"boot", OPT_BOOT, 0, 0, "[order=]LETTERS[,menu=on]",
+     "a floppy, c disk, d CD, n network (default cad)"},
     {"kernel", OPT_FILE, AT(kernel), 0, "FILE", "start a Linux bzImage or a multiboot ELF file"},
     {"initrd", OPT_FILE, AT(initrd), 0, "FILE", "initial RAM disk of the kernel"},
     {"append", OPT_TEXT, AT(append), 0, "TEXT", "command line of the kernel"},
@@ -103,7 +104,7 @@ static const struct opt table[] = {
     {"loadstate", OPT_FILE, AT(loadstate), 0, "FILE",
      "go on from a saved state, with the same options"},
     {"savestate", OPT_FILE, AT(savestate), 0, "FILE", "save the machine at the end"},
-    {"log", OPT_LOG, 0, 0, "error|warn|info|debug", "messages of the devices (default error)"},
+    {"log", OPT_LOG, 0, 0, "error|warn", "warn: say what the guest does that is odd"},
     {"readconfig", OPT_READCONFIG, 0, 0, "FILE", "more options, as `name = value` lines"},
     {"help", OPT_ACTION, 0, ACTION_HELP, 0, "print this and end"},
     {"version", OPT_ACTION, 0, ACTION_VERSION, 0, "print the version and end"},
@@ -162,7 +163,7 @@ static bool set_vga(struct options *o, const char *value, struct err *e)
 
 static bool set_log(struct options *o, const char *value, struct err *e)
 {
-    static const char *const level[] = {"error", "warn", "info", "debug"};
+    static const char *const level[] = {"error", "warn"};
 
     for (unsigned n = 0; n < ARRAY_LEN(level); n++) {
         if (strcmp(value, level[n]) == 0) {
@@ -170,7 +171,7 @@ static bool set_log(struct options *o, const char *value, struct err *e)
             return true;
         }
     }
-    return err_set(e, "-log %s: use error, warn, info or debug", value);
+    return err_set(e, "-log %s: use error or warn", value);
 }
 
 static bool set_name(struct options *o, const char *value, struct err *e)

@@ -66,7 +66,7 @@ static bool set_mac(const char *option, const char *s, uint8_t *mac, struct err 
         int high = hex_digit(s[n * 3]), low = hex_digit(s[n * 3 + 1]);
 
         ok = high >= 0 && low >= 0 && (n == NET_MAC - 1 || s[n * 3 + 2] == ':');
-        mac[n] = (uint8_t)(high << 4 | low);
+        mac[n] = (uint8_t)(ok ? high << 4 | low : 0);
     }
     if (!ok) {
         return err_set(e, "%s mac=%s: write six bytes, as in mac=52:54:00:12:34:56", option, s);

@@ -750,6 +750,73 @@ void bus_page(struct bus *b, uint64_t pa, struct bus_page *out)
     }
 }
 
+bool bus_ram(struct bus *b, uint64_t pa, struct bus_ram *out)
+{
+    const struct interval *v;
+    const struct region *r;
+    uint64_t end;
+
+    out->len = 0;
+    if (b->port_rd || !b->view || pa >= b->size) {
+        return false;
+    }
+    if (UNLIKELY(b->stale)) {
+        rebuild(b);
+    }
+    b->last_rd = find(b, pa, b->last_rd);
+    v = &b->view[b->last_rd];
+    if (v->rd == NONE || v->wr != v->rd) {
+        return false;
+    }
+    r = &b->regions[v->rd - 1];
+    out->start = (v->start + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
+    end = v[1].start & ~(uint64_t)PAGE_MASK;
+    if (r->ops || r->dirty || pa < out->start || pa >= end) {
+        return false;
+    }
+    out->len = end - out->start;
+    out->host = r->host + (out->start - r->base);
+    out->code = code_mask(b, r, out->start - r->base);
+    return true;
+}
+
+void bus_window(struct bus *b, uint64_t pa, struct bus_window *out)
+{
+    const struct interval *v;
+    const struct region *r;
+
+    out->ops = NULL;
+    pa &= ~(uint64_t)PAGE_MASK;
+    if (b->port_rd || !b->view || pa >= b->size) {
+        return;
+    }
+    if (UNLIKELY(b->stale)) {
+        rebuild(b);
+    }
+    b->last_rd = find(b, pa, b->last_rd);
+    v = &b->view[b->last_rd];
+    if (v->rd == NONE || v->wr != v->rd || v[1].start - pa < PAGE_SIZE) {
+        return;
+    }
+    r = &b->regions[v->rd - 1];
+    out->ops = r->ops;
+    out->dev = r->dev;
+    out->base = r->base;
+}
+
+uint64_t bus_window_read(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size)
+{
+    b->stats.reads++;
+    return window_read(w->ops, w->dev, pa - w->base, size);
+}
+
+void bus_window_write(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size,
+                      uint64_t val)
+{
+    b->stats.writes++;
+    window_write(w->ops, w->dev, pa - w->base, size, val & mask(size));
+}
+
 bool bus_dirty_test(const struct bus *b, int handle, uint64_t off)
 {
     const struct region *r;

@@ -75,6 +75,27 @@ struct bus_page {
     uint8_t *dirty;  /* dirty flag to set before a write pointer is cached, or NULL */
 };
 void bus_page(struct bus *b, uint64_t pa, struct bus_page *out);
+/* Whole pages of plain RAM around pa: read, written and fetched at host + (pa - start). */
+struct bus_ram {
+    uint64_t start, len;
+    uint8_t *host;
+    uint32_t *code; /* of the first page */
+};
+bool bus_ram(struct bus *b, uint64_t pa, struct bus_ram *out); /* false: there is none */
+/*
+ * The window that answers everything on the page at pa; ops is NULL when there is no such window.
+ */
+struct bus_window {
+    const struct io_ops *ops;
+    void *dev;
+    uint64_t base;
+};
+void bus_window(struct bus *b, uint64_t pa, struct bus_window *out);
+/* bus_read and bus_write inside the page of such a window, without the search. */
+uint64_t bus_window_read(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size);
+void bus_window_write(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size,
+                      uint64_t val);
+/* All of these stay valid until the client hears of a remap. */
 
 /* Dirty pages of a BUS_DIRTY region: test, and clear everything (calls rearm_dirty). */
 bool bus_dirty_test(const struct bus *b, int handle, uint64_t off);

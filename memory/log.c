@@ -19,29 +19,9 @@ void log_init(struct log *l)
     l->guest_budget = GUEST_BUDGET;
 }
 
-static void FORMAT_PRINTF(4, 0)
-    emit(struct log *l, enum log_level level, const char *area, const char *fmt, va_list ap)
-{
-    char text[512];
-
-    (void)vsnprintf(text, sizeof text, fmt, ap);
-    l->sink(l->ctx, level, area, text);
-}
-
-void log_msg(struct log *l, enum log_level level, const char *area, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (!l || !l->sink || level > l->level) {
-        return;
-    }
-    va_start(ap, fmt);
-    emit(l, level, area, fmt, ap);
-    va_end(ap);
-}
-
 void log_guest(struct log *l, const char *area, const char *fmt, ...)
 {
+    char text[512];
     va_list ap;
 
     if (!l || !l->sink || LOG_WARN > l->level || l->guest_budget == 0) {
@@ -49,8 +29,9 @@ void log_guest(struct log *l, const char *area, const char *fmt, ...)
     }
     l->guest_budget--;
     va_start(ap, fmt);
-    emit(l, LOG_WARN, area, fmt, ap);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    l->sink(l->ctx, LOG_WARN, area, text);
     if (l->guest_budget == 0) {
         l->sink(l->ctx, LOG_WARN, "log", "further messages about odd guest behaviour are dropped");
     }

@@ -7,7 +7,7 @@
 
 #include "memory/base.h"
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level { LOG_ERROR, LOG_WARN };
 
 struct log {
     enum log_level level; /* messages above it are dropped */
@@ -17,10 +17,10 @@ struct log {
 };
 
 void log_init(struct log *l);
-/* area: the chip or module, e.g. "i8259".  l may be NULL. */
-void log_msg(struct log *l, enum log_level level, const char *area, const char *fmt, ...)
-    FORMAT_PRINTF(4, 5);
-/* Odd guest behaviour (R7): a warning, silent after the first 1000 of a run. */
+/*
+ * Odd guest behaviour (R7): a warning, silent after the first 1000 of a run.
+ * area: the chip or module, e.g. "i8259".  l may be NULL.
+ */
 void log_guest(struct log *l, const char *area, const char *fmt, ...) FORMAT_PRINTF(3, 4);
 
 #endif

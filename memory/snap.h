@@ -4,8 +4,8 @@
  * Layout (all little-endian): magic "OXSN", u32 format version, then sections
  *   { char name[24], u16 version, u16 reserved, u32 length, u32 crc32, payload[length] }.
  * A section's payload is its field table written in order.  Compression is the caller's business.
- * Rules: no pointers, no host time, no derived state.  A field added later carries `since` and keeps
- * its reset value when an older section is loaded.
+ * Rules: no pointers, no host time, no derived state.  A field added later carries `since` and
+ * keeps its reset value when an older section is loaded.
  */
 #ifndef OXBOW_MEMORY_SNAP_H
 #define OXBOW_MEMORY_SNAP_H

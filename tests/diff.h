@@ -73,7 +73,7 @@ struct diff_test {
     uint32_t cs_base;
     uint8_t code[DIFF_MAX_CODE]; /* instructions, NOP, far jump to EXIT_LA */
     unsigned n;                  /* instructions */
-    uint8_t at[DIFF_MAX_INSNS + 2]; /* offset in code[] of each, then of the NOP, then of the jump */
+    uint8_t at[DIFF_MAX_INSNS + 2]; /* offset in code[] of each, of the NOP, of the jump */
     unsigned len;                /* of all of code[] */
     /* found while planning */
     struct diff_taint taint[DIFF_MAX_INSNS + 1]; /* before instruction k */
@@ -130,7 +130,7 @@ uint32_t diff_end(const struct diff_test *t);
 
 enum diff_class {
     CLASS_INT, CLASS_STRING, CLASS_SYS, CLASS_SEG, CLASS_X87, CLASS_TRANS, CLASS_MMX, CLASS_SSE,
-    CLASS_SSE2, CLASS_SSE3, CLASS_APPROX, CLASS_MIX, CLASS_COUNT
+    CLASS_SSE2, CLASS_SSE3, CLASS_APPROX, CLASS_MIX, CLASS_UD, CLASS_COUNT
 };
 const char *diff_class_name(unsigned class);
 
@@ -144,6 +144,8 @@ void gen_test(struct diff_gen *g, struct diff_core *c, unsigned class, uint64_t 
 bool diff_comparable(const struct diff_taint *t, const struct decoded *d, const uint8_t *code);
 /* NOP and far jump behind the instructions. */
 void diff_finish(struct diff_test *t);
+/* Reserved bytes that a host of our day knows as an instruction. */
+bool diff_extension(const uint8_t *code, unsigned nprefix);
 /* Executes instruction k of the test on the core, finds what is undefined after it. */
 enum plan { PLAN_NEXT, PLAN_END, PLAN_DROP };
 enum plan diff_plan(struct diff_core *c, struct diff_test *t, unsigned k);

@@ -1,8 +1,8 @@
 /*
  * Runs a test on the core: the environment a user program finds on the host, without its kernel.
  *
- * Protected mode with paging, CPL 3, IOPL 0.  The descriptor tables hold what LAR and LSL tell about
- * the host's, the local one the entries of diff_ldt().  Every exception goes through a 32-bit
+ * Protected mode with paging, CPL 3, IOPL 0.  The descriptor tables hold what LAR and LSL tell
+ * about the host's, the local one the entries of diff_ldt().  Every exception goes through a 32-bit
  * interrupt gate to a HLT at CPL 0; the frame on that stack is the state of the test.  The far jump
  * at the end of a test reaches a page that is not mapped here.
  */
@@ -139,8 +139,8 @@ struct diff_core *core_new(bool generic_only)
     c->idtr = (struct desc_table){KERNEL_LA + IDT, 0x7ff};
     c->ldtr = (struct segment){.base = KERNEL_LA + LDT, .limit = LDT_COUNT * 8 - 1,
                                .attr = ATTR_P | DESC_LDT, .sel = SEL_LDT};
-    c->tr = (struct segment){.base = KERNEL_LA + TSS, .limit = 0x67, .attr = ATTR_P | DESC_TSS32_BUSY,
-                             .sel = SEL_TSS};
+    c->tr = (struct segment){.base = KERNEL_LA + TSS, .limit = 0x67,
+                             .attr = ATTR_P | DESC_TSS32_BUSY, .sel = SEL_TSS};
     tlb_flush_all(c);
     return k;
 }
@@ -368,7 +368,7 @@ void core_result(const struct diff_core *k, struct diff_result *r)
     } else {
         read_frame(k, r);
     }
-    if (r->trap == EXC_PF && r->cr2 == EXIT_LA && r->s.eip == EXIT_LA) {
+    if (r->trap == EXC_PF && r->s.eip == EXIT_LA && r->s.sel[SEG_CS] == SEL_USER64) {
         r->trap = TRAP_NONE;
         r->err = r->cr2 = 0;
         r->s.eip = diff_end(t);

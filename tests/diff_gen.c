@@ -52,6 +52,7 @@ struct maker {
 
 static const char *const class_names[CLASS_COUNT] = {
     "int", "string", "sys", "seg", "x87", "trans", "mmx", "sse", "sse2", "sse3", "approx", "mix",
+    "ud",
 };
 
 const char *diff_class_name(unsigned class)
@@ -59,7 +60,7 @@ const char *diff_class_name(unsigned class)
     return class < CLASS_COUNT ? class_names[class] : NULL;
 }
 
-/* --- random numbers ------------------------------------------------------------------------------ */
+/* --- random numbers -------------------------------------------------------------------------- */
 
 static uint64_t mix64(uint64_t x)
 {
@@ -83,7 +84,7 @@ static bool chance(struct diff_gen *g, unsigned percent)
     return rnd(g, 100) < percent;
 }
 
-/* --- values -------------------------------------------------------------------------------------- */
+/* --- values ---------------------------------------------------------------------------------- */
 
 static uint32_t rnd_int(struct diff_gen *g)
 {
@@ -189,7 +190,8 @@ static struct wide rnd_f80(struct diff_gen *g)
         return (struct wide){top, (uint16_t)(sign | exps[e & 7])};
     } else if (kind < 34) { /* integers and fractions of few bits */
         unsigned drop = 24 + e % 40;
-        return (struct wide){(x >> drop << drop) | top, (uint16_t)(sign | (16383 - 4 + (e >> 6) % 44))};
+        return (struct wide){(x >> drop << drop) | top,
+                             (uint16_t)(sign | (16383 - 4 + (e >> 6) % 44))};
     } else if (kind < 54) {
         return (struct wide){x | top, (uint16_t)(sign | (16383 - 40 + e % 110))};
     }
@@ -279,7 +281,7 @@ static uint32_t rnd_target(struct diff_gen *g, unsigned size)
     }
 }
 
-/* --- rows ---------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------ */
 
 static bool is_trans(unsigned op)
 {
@@ -340,6 +342,8 @@ static bool row_in_class(const struct oprow *r, unsigned class)
         return r->feature == FT_SSE3;
     case CLASS_APPROX:
         return approx;
+    case CLASS_UD:
+        return false;
     default:
         return true;
     }
@@ -367,8 +371,8 @@ static void sweep(struct diff_gen *g, void (*visit)(struct diff_gen *, unsigned 
                 b[n++] = e.modrm;
                 b[n] = 0x24;
                 unsigned skip = p == 0;
-                if (decode(b + skip, DECODE_MAX_LEN, CODE32, &d) != DEC_OK) {
-                    continue;
+                if (decode(b + skip, DECODE_MAX_LEN, CODE32, &d) != DEC_OK || d.nprefix != !skip) {
+                    continue; /* reserved, or the opcode is a prefix */
                 }
                 if (p && decode(b + 1, DECODE_MAX_LEN, CODE32, &plain) == DEC_OK &&
                     plain.row == d.row) {
@@ -455,7 +459,7 @@ void gen_free(struct diff_gen *g)
     free(g);
 }
 
-/* --- one instruction: bytes ------------------------------------------------------------------------ */
+/* --- one instruction: bytes ------------------------------------------------------------------ */
 
 static void byte(struct maker *m, unsigned b)
 {
@@ -528,7 +532,8 @@ static void add_address(struct maker *m, unsigned modrm)
 
 static void add_immediate(struct maker *m)
 {
-    static const uint8_t special[] = {0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 0x7f, 0x80, 0xff};
+    static const uint8_t special[] = {0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64,
+                                      0x7f, 0x80, 0xff};
     struct diff_gen *g = m->g;
     uint32_t v = rnd_int(g);
 
@@ -540,6 +545,35 @@ static void add_immediate(struct maker *m)
     }
     byte(m, rnd(g, 256));
     byte(m, rnd(g, 256));
+}
+
+/* Something reserved: an opcode, a group member, a form, or a LOCK where none is allowed. */
+static bool make_reserved(struct maker *m)
+{
+    static const uint8_t prefixes[] = {0x66, 0xf2, 0xf3, 0x67, 0x2e, 0x64};
+    struct diff_gen *g = m->g;
+    enum code_size code = m->t->code16 ? CODE16 : CODE32;
+
+    m->len = m->disp_len = 0;
+    if (chance(g, 30)) {
+        byte(m, 0xf0);
+    }
+    if (chance(g, 50)) {
+        byte(m, prefixes[rnd(g, sizeof prefixes)]);
+    }
+    if (chance(g, 70)) {
+        byte(m, 0x0f);
+    }
+    while (m->len < 15) {
+        byte(m, (uint32_t)rnd64(g) & 0xff);
+    }
+    if (decode(m->code, DECODE_MAX_LEN, code, &m->d) != DEC_UD ||
+        diff_extension(m->code, m->d.nprefix)) {
+        return false;
+    }
+    m->d = (struct decoded){.op = OP_INVALID, .len = m->d.len, .nprefix = m->d.nprefix};
+    m->len = m->d.len;
+    return true;
 }
 
 static bool make_bytes(struct maker *m)
@@ -581,7 +615,7 @@ static bool make_bytes(struct maker *m)
     return row_in_class(decode_row(m->d.row), m->class) || m->class == CLASS_SEG;
 }
 
-/* --- one instruction: operands ------------------------------------------------------------------- */
+/* --- one instruction: operands --------------------------------------------------------------- */
 
 static uint32_t reg_now(const struct maker *m, unsigned r)
 {
@@ -687,7 +721,9 @@ static uint32_t rnd_flags(struct diff_gen *g)
 /* Where an indirect or far transfer goes. */
 static uint32_t rnd_destination(struct maker *m)
 {
-    return chance(m->g, 60) ? next_eip(m) : chance(m->g, 50) ? rnd_int(m->g) : CODE_LA + rnd(m->g, 64);
+    return chance(m->g, 60)   ? next_eip(m)
+           : chance(m->g, 50) ? rnd_int(m->g)
+                              : CODE_LA + rnd(m->g, 64);
 }
 
 static uint32_t far_selector(struct maker *m)
@@ -902,7 +938,7 @@ static void aim_operands(struct maker *m)
     aim_implied(m);
 }
 
-/* --- states ---------------------------------------------------------------------------------------- */
+/* --- states ---------------------------------------------------------------------------------- */
 
 static void make_x87(struct diff_gen *g, unsigned class, uint8_t *fx)
 {
@@ -1052,12 +1088,12 @@ static void make_state(struct diff_gen *g, unsigned class, struct diff_test *t)
     make_registers(g, class, s->fx);
 }
 
-/* --- tests ----------------------------------------------------------------------------------------- */
+/* --- tests ----------------------------------------------------------------------------------- */
 
 static bool make_insn(struct maker *m)
 {
     for (unsigned tries = 0; tries < 60; tries++) {
-        if (make_bytes(m)) {
+        if (m->class == CLASS_UD ? make_reserved(m) : make_bytes(m)) {
             m->pinned = 1u << REG_ESP;
             aim_operands(m);
             if (diff_comparable(&m->t->taint[m->k], &m->d, m->code)) {
@@ -1069,7 +1105,8 @@ static bool make_insn(struct maker *m)
     return false;
 }
 
-static enum plan add_insn(struct diff_gen *g, struct diff_core *c, unsigned class, struct diff_test *t)
+static enum plan add_insn(struct diff_gen *g, struct diff_core *c, unsigned class,
+                          struct diff_test *t)
 {
     struct maker m = {.g = g, .c = c, .t = t, .class = class, .k = t->n};
 
@@ -1091,7 +1128,7 @@ void gen_test(struct diff_gen *g, struct diff_core *c, unsigned class, uint64_t 
 {
     g->state = mix64(g->seed * 0x9e3779b97f4a7c15u + mix64(number * CLASS_COUNT + class));
     for (;;) {
-        unsigned want = chance(g, 30) ? 1 : 2 + rnd(g, DIFF_MAX_INSNS - 1);
+        unsigned want = class == CLASS_UD || chance(g, 30) ? 1 : 2 + rnd(g, DIFF_MAX_INSNS - 1);
         enum plan p = PLAN_NEXT;
 
         make_state(g, class, t);

@@ -1,11 +1,11 @@
 /*
  * Runs a test on the CPU of the host: x86-64 Linux processes can execute 32-bit code.
  *
- * The process stays a 64-bit one.  IRETQ enters a compatibility-mode code segment with all registers
- * loaded (and serializes, so code written through another mapping is seen); the test leaves by a far
- * jump to a few bytes of 64-bit code at EXIT_LA, or by an exception, whose signal handler takes the
- * state from the signal frame.  32-bit code reaches addresses below 4 GB only, where nothing but the
- * pages of the test is mapped, so a test cannot harm the tester.
+ * The process stays a 64-bit one.  IRETQ enters a compatibility-mode code segment with all
+ * registers loaded (and serializes, so code written through another mapping is seen); the test
+ * leaves by a far jump to a few bytes of 64-bit code at EXIT_LA, or by an exception, whose signal
+ * handler takes the state from the signal frame.  32-bit code reaches addresses below 4 GB only,
+ * where nothing but the pages of the test is mapped, so a test cannot harm the tester.
  *
  * Between entry and leaving the segment registers are the test's: FS does not point at the thread's
  * data, so nothing compiled may run before arch_prctl() has restored it.
@@ -253,7 +253,8 @@ static bool map_exit(struct native *n)
     uint8_t *p = (uint8_t *)(uintptr_t)EXIT_LA;
     uintptr_t values[2] = {(uintptr_t)n, (uintptr_t)diff_leave};
 
-    if (!map_fixed(EXIT_LA, EXIT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
+    if (!map_fixed(EXIT_LA, EXIT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                   0)) {
         return false;
     }
     memcpy(p, "\x49\xbf........\x49\xbe........\x41\xff\xe6", 23); /* mov r15; mov r14; jmp r14 */
@@ -261,6 +262,20 @@ static bool map_exit(struct native *n)
     memcpy(p + 12, &values[1], 8);
     memcpy(p + (POINTER_LA - EXIT_LA), &values[0], 8);
     return mprotect(p, EXIT_SIZE / 2, PROT_READ | PROT_EXEC) == 0;
+}
+
+/* Present from the first access on: the error code of a page fault tells. */
+static bool map_data(void)
+{
+    void *all = (void *)(uintptr_t)WIN_LA;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+
+    if (!map_fixed(WIN_LA, WIN_SIZE + RO_SIZE, PROT_READ | PROT_WRITE, flags, -1, 0)) {
+        return false;
+    }
+    memset(all, 0, WIN_SIZE + RO_SIZE);
+    (void)mlock(all, WIN_SIZE + RO_SIZE);
+    return mprotect((void *)(uintptr_t)RO_LA, RO_SIZE, PROT_READ) == 0;
 }
 
 static bool catch_signals(struct diff_host *h)
@@ -301,9 +316,7 @@ struct diff_host *host_new(const char **why)
     } else if (!install_table()) {
         *why = "the kernel has no modify_ldt()";
     } else if (!map_code(h) || !map_exit(h->n) ||
-               !map_fixed(WIN_LA, WIN_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                          -1, 0) ||
-               !map_fixed(RO_LA, RO_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
+               !map_data()) {
         *why = "the addresses of the tests cannot be mapped";
     } else if (!catch_signals(h)) {
         *why = "signals cannot be caught";
@@ -313,7 +326,6 @@ struct diff_host *host_new(const char **why)
         return NULL;
     }
     memset(h->n, 0, sizeof *h->n);
-    (void)*(volatile uint8_t *)(uintptr_t)RO_LA; /* present from now on: writes are violations */
     syscall(SYS_arch_prctl, ARCH_GET_FS, &h->n->fs_base);
     return h;
 }

@@ -1,10 +1,10 @@
 /*
  * What a test may contain: steps it on the core and finds what cannot be compared.
  *
- * Undefined flags are tracked from instruction to instruction; an instruction that would read one is
- * not put into a test, so undefined values never reach a register.  Instructions whose result is
- * documented to differ between CPUs (CPUID), that would leave the sandbox (system calls, far jumps to
- * 64-bit code), or that the host knows in a newer meaning (F3 BSF is TZCNT there), are dropped.
+ * Undefined flags are tracked from instruction to instruction; an instruction that would read one
+ * is not put into a test, so undefined values never reach a register.  Instructions whose result is
+ * documented to differ between CPUs (CPUID), that would leave the sandbox (system calls, far jumps
+ * to 64-bit code), or that the host knows in a newer meaning (F3 BSF is TZCNT there), are dropped.
  */
 #include "tests/diff.h"
 
@@ -14,7 +14,7 @@
 
 enum { CPUNODE_INDEX = 15 }; /* GDT entry whose limit is the number of the host CPU */
 
-/* --- instructions that cannot be compared ------------------------------------------------------ */
+/* --- instructions that cannot be compared ---------------------------------------------------- */
 
 /* System calls, and what answers for the host rather than for the architecture. */
 static bool never(const struct decoded *d)
@@ -44,7 +44,7 @@ static bool never(const struct decoded *d)
     }
 }
 
-/* Encodings with a newer meaning on the host: TZCNT, LZCNT, POPCNT, RDPID, RSTORSSP and the like. */
+/* Encodings with a newer meaning on the host: TZCNT, LZCNT, RDPID, RSTORSSP and the like. */
 static bool newer(const struct decoded *d, const uint8_t *code)
 {
     const uint8_t *opcode = code + d->nprefix;
@@ -132,8 +132,10 @@ static bool optional_fault(struct diff_core *c, const struct decoded *d)
         return (r.s.eflags & FLAG_AC) != 0;
     case OP_MASKMOVQ:
     case OP_MASKMOVDQU:
-        la = core_segment_base(c, d->seg) + (d->asize == 2 ? r.s.r[REG_EDI] & 0xffff : r.s.r[REG_EDI]);
-        return d->seg_override || la - WIN_LA > WIN_SIZE - 16 || (r.s.eflags & FLAG_AC);
+        la = core_segment_base(c, d->seg) +
+             (d->asize == 2 ? r.s.r[REG_EDI] & 0xffff : r.s.r[REG_EDI]);
+        return d->seg_override || r.s.sel[SEG_DS] != SEL_USER_DS ||
+               la - WIN_LA > WIN_SIZE - 16 || (r.s.eflags & FLAG_AC);
     case OP_FXSAVE:
     case OP_FXRSTOR: /* #GP or #AC */
         return ((r.s.eflags & FLAG_AC) && (linear_address(c, d) & 15)) ||
@@ -146,7 +148,7 @@ static bool optional_fault(struct diff_core *c, const struct decoded *d)
     }
 }
 
-/* --- undefined flags --------------------------------------------------------------------------- */
+/* --- undefined flags ------------------------------------------------------------------------- */
 
 static unsigned shift_count(const struct diff_core *c, const struct decoded *d)
 {
@@ -249,7 +251,7 @@ static bool stores_status(unsigned op)
            op == OP_FXSAVE;
 }
 
-/* --- approximations ---------------------------------------------------------------------------- */
+/* --- approximations -------------------------------------------------------------------------- */
 
 static bool is_approximate(unsigned op)
 {
@@ -297,7 +299,7 @@ static bool outside_domain(const struct diff_core *c, const struct decoded *d)
                                : above(st, 0xd413cccfe7799211u, 0x3ffd); /* sqrt(2) - 1 */
 }
 
-/* --- memory that is not compared --------------------------------------------------------------- */
+/* --- memory that is not compared ------------------------------------------------------------- */
 
 static void hole(struct diff_test *t, uint32_t at, unsigned len)
 {
@@ -331,7 +333,7 @@ static void find_holes(const struct diff_core *c, struct diff_test *t, const str
     }
 }
 
-/* --- one step ------------------------------------------------------------------------------------ */
+/* --- one step -------------------------------------------------------------------------------- */
 
 /*
  * Whether an operand that begins below 4 GB may go on at 0 is up to the CPU (SDM vol. 3 sect. 5.3),
@@ -356,6 +358,22 @@ static bool wraps(const struct diff_core *c, const struct decoded *d)
                            at_the_top(effective_address(c, d)) ||
                            (d->asize == 2 && effective_address(c, d) >= 0xfe00))) ||
            at_the_top(esp) || at_the_top(esp - 0x200);
+}
+
+/* The bytes behind the instructions are not there yet while a test is planned. */
+static bool reads_code(const struct diff_core *c, const struct diff_test *t,
+                       const struct decoded *d)
+{
+    static const uint8_t implied[] = {REG_ESP, REG_EBP, REG_ESI, REG_EDI, REG_EBX};
+    uint32_t from = t->code_la - 0x400, len = 0x400 + DIFF_MAX_CODE + 0x400;
+
+    for (unsigned n = 0; n < sizeof implied; n++) {
+        uint32_t v = core_reg(c, implied[n]);
+        if (v - from < len || v + t->cs_base - from < len) {
+            return true;
+        }
+    }
+    return d->has_mem && linear_address(c, d) - from < len;
 }
 
 static bool forbidden(uint32_t la)
@@ -421,10 +439,52 @@ static bool other_order(const struct decoded *d, const struct diff_result *r, ui
         return r->trap == EXC_GP;
     case OP_RET_FAR:
     case OP_IRET: /* look for an outer stack before they know that there is none */
-        return r->trap == EXC_GP && !flat;
+        return (r->trap == EXC_GP && !flat) || r->s.sel[SEG_SS] != SEL_USER_DS;
+    case OP_INVALID:
     case OP_UD1:
     case OP_MOV_TR: /* #UD before the ModR/M byte is fetched */
         return r->trap == EXC_PF || r->trap == EXC_GP;
+    default:
+        return false;
+    }
+}
+
+bool diff_extension(const uint8_t *code, unsigned nprefix)
+{
+    const uint8_t *opcode = code + nprefix;
+    bool memory;
+
+    if (opcode[0] != 0x0f) {
+        /* VEX, EVEX, XOP; XABORT and XBEGIN */
+        return opcode[0] == 0x62 || opcode[0] == 0xc4 || opcode[0] == 0xc5 || opcode[0] == 0x8f ||
+               ((opcode[0] & 0xfe) == 0xc6 && opcode[1] == 0xf8);
+    }
+    memory = opcode[2] < 0xc0;
+    switch (opcode[1]) {
+    case 0x00: /* LOCK VERW is VERW on AMD CPUs */
+        return (opcode[2] >> 3 & 7) == 5;
+    case 0x01: /* VMCALL, XGETBV, MONITORX and many more */
+    case 0x0d: /* prefetches */
+    case 0xae: /* XSAVE, FSGSBASE, CLWB, ... */
+    case 0xc7: /* RDRAND, RDPID, XSAVES, ... */
+        return true;
+    case 0x05: /* SYSCALL */
+    case 0x07:
+    case 0x0e: /* 3DNow! */
+    case 0x0f:
+    case 0x37: /* GETSEC */
+    case 0x38: /* SSSE3, SSE4 */
+    case 0x3a:
+    case 0x78: /* SSE4A */
+    case 0x79:
+    case 0xb8: /* POPCNT */
+    case 0xff: /* UD0 with or without ModR/M */
+        return true;
+    case 0x2b: /* MOVNTSS */
+        return memory;
+    case 0x20: /* LOCK MOV CR0 is CR8 */
+    case 0x22:
+        return true;
     default:
         return false;
     }
@@ -434,6 +494,22 @@ bool diff_comparable(const struct diff_taint *t, const struct decoded *d, const 
 {
     return !never(d) && !newer(d, code) && !(d->fl_read & t->flags) &&
            !(t->fsw && stores_status(d->op));
+}
+
+/*
+ * Reserved encodings too, as an operation without operands; how many of its bytes a CPU fetches
+ * before it knows is its own business.
+ */
+static bool decode_any(const uint8_t *code, const struct diff_test *t, struct decoded *d)
+{
+    enum decode_status st = decode(code, DECODE_MAX_LEN, t->code16 ? CODE16 : CODE32, d);
+    bool inside = t->code_la + (uint32_t)(code - t->code) + DECODE_MAX_LEN < CODE_LA + CODE_SIZE;
+
+    if (st == DEC_UD && inside && !diff_extension(code, d->nprefix)) {
+        *d = (struct decoded){.op = OP_INVALID, .len = d->len, .nprefix = d->nprefix};
+        return true;
+    }
+    return st == DEC_OK;
 }
 
 enum plan diff_plan(struct diff_core *c, struct diff_test *t, unsigned k)
@@ -446,8 +522,8 @@ enum plan diff_plan(struct diff_core *c, struct diff_test *t, unsigned k)
     unsigned cs;
     bool wrapped;
 
-    if (decode(code, DECODE_MAX_LEN, t->code16 ? CODE16 : CODE32, d) != DEC_OK ||
-        !diff_comparable(&taint, d, code) || host_only_selector(c, d) || optional_fault(c, d) || outside_domain(c, d) ||
+    if (!decode_any(code, t, d) || !diff_comparable(&taint, d, code) || host_only_selector(c, d) ||
+        optional_fault(c, d) || outside_domain(c, d) || reads_code(c, t, d) ||
         !next_taint(c, d, &taint)) {
         return PLAN_DROP;
     }

@@ -1,5 +1,6 @@
 /*
- * What the fuzzers share: a generator of random numbers, and giving up with the seed that repeats the failure.
+ * What the fuzzers share: a generator of random numbers, and giving up with the seed that repeats
+ * the failure.
  */
 #ifndef OXBOW_TESTS_FUZZ_H
 #define OXBOW_TESTS_FUZZ_H

@@ -2,12 +2,12 @@
  * Random register traffic on every chip, alone and on a whole board.
  * Usage: fuzz_chips [N [SEED [CHIP]]]
  *
- * Each chip gets N accesses (100,000 unless told): reads and writes of all sizes at its ports and windows, commands,
- * sequences as drivers write them, its pins and cables, time in random steps; half of them on a chip alone, half
- * on a board with all media where other chips get some, too.  Nothing may break (build it with
- * sanitizers).  From time to time the world is saved, loaded into a new one, and both go on with the same traffic:
- * they must answer alike and end in equal states.  On a single chip the copy's disks answer at once and the
- * original's as late as they can.
+ * Each chip gets N accesses (100,000 unless told): reads and writes of all sizes at its ports and
+ * windows, commands, sequences as drivers write them, its pins and cables, time in random steps;
+ * half of them on a chip alone, half on a board with all media where other chips get some, too.
+ * Nothing may break (build it with sanitizers).  From time to time the world is saved, loaded into
+ * a new one, and both go on with the same traffic: they must answer alike and end in equal states.
+ * On a single chip the copy's disks answer at once and the original's as late as they can.
  */
 #include "tests/fuzz_chips.h"
 
@@ -25,55 +25,136 @@ enum {
 };
 
 const struct fuzz_chip fuzz_chips[] = {
-    {"i8259", {{false, 0x20, 2}, {false, 0xa0, 2}, {false, 0x4d0, 2}},
-     {{0x20, 8, {0x11, 0x13, 0x20, 0x0a, 0x0b, 0x60, 0x68, 0xc0}}}, build_pic, poke_pic, NULL},
-    {"i8254", {{false, 0x40, 4}, {false, 0x61, 1}},
-     {{0x43, 12, {0x00, 0x10, 0x34, 0x36, 0xb6, 0xb0, 0x78, 0x5a, 0xc2, 0xe2, 0xd8, 0x35}}}, build_pit, NULL, NULL},
-    {"i8237", {{false, 0x00, 16}, {false, 0x80, 16}, {false, 0xc0, 32}}, {{0}}, build_dma, poke_dma, play_dma},
-    {"mc146818", {{false, 0x70, 4}},
-     {{0x70, 14, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x32}}}, build_rtc, NULL, NULL},
-    {"i8042", {{false, 0x60, 1}, {false, 0x64, 1}, {false, 0x92, 1}},
-     {{0x64, 20, {0x20, 0x60, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xad, 0xae, 0xc0, 0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xe0,
-                  0xfe, 0xd4, 0xd4, 0x60}},
-      {0x60, 22, {0xff, 0xfe, 0xf6, 0xf5, 0xf4, 0xf3, 0xf2, 0xf0, 0xee, 0xed, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xeb, 0xec,
-                  1, 2, 3, 200, 100}}}, build_kbc, poke_kbc, NULL},
-    {"uart16550", {{false, 0x3f8, 8}}, {{0x3fa, 5, {0, 1, 7, 0xc1, 0xc7}}, {0x3fb, 4, {3, 0x83, 0x43, 0x1b}}},
-     build_uart, poke_uart, NULL},
+    {"i8259",
+     {{false, 0x20, 2}, {false, 0xa0, 2}, {false, 0x4d0, 2}},
+     {{0x20, 8, {0x11, 0x13, 0x20, 0x0a, 0x0b, 0x60, 0x68, 0xc0}}},
+     build_pic,
+     poke_pic,
+     NULL},
+    {"i8254",
+     {{false, 0x40, 4}, {false, 0x61, 1}},
+     {{0x43, 12, {0x00, 0x10, 0x34, 0x36, 0xb6, 0xb0, 0x78, 0x5a, 0xc2, 0xe2, 0xd8, 0x35}}},
+     build_pit,
+     NULL,
+     NULL},
+    {"i8237",
+     {{false, 0x00, 16}, {false, 0x80, 16}, {false, 0xc0, 32}},
+     {{0}},
+     build_dma,
+     poke_dma,
+     play_dma},
+    {"mc146818",
+     {{false, 0x70, 4}},
+     {{0x70, 14, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x32}}},
+     build_rtc,
+     NULL,
+     NULL},
+    {"i8042",
+     {{false, 0x60, 1}, {false, 0x64, 1}, {false, 0x92, 1}},
+     {{0x64, 20, {0x20, 0x60, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xad, 0xae, 0xc0,
+                  0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xe0, 0xfe, 0xd4, 0xd4, 0x60}},
+      {0x60, 22, {0xff, 0xfe, 0xf6, 0xf5, 0xf4, 0xf3, 0xf2, 0xf0, 0xee, 0xed, 0xe6,
+                  0xe7, 0xe8, 0xe9, 0xea, 0xeb, 0xec, 1,    2,    3,    200,  100}}},
+     build_kbc,
+     poke_kbc,
+     NULL},
+    {"uart16550",
+     {{false, 0x3f8, 8}},
+     {{0x3fa, 5, {0, 1, 7, 0xc1, 0xc7}}, {0x3fb, 4, {3, 0x83, 0x43, 0x1b}}},
+     build_uart,
+     poke_uart,
+     NULL},
     {"parallel", {{false, 0x378, 8}}, {{0}}, build_parallel, NULL, NULL},
-    {"fdc82077", {{false, 0x3f0, 6}, {false, 0x3f7, 1}},
-     {{0x3f5, 20, {0x06, 0xe6, 0x05, 0xc5, 0x0a, 0x4a, 0x0d, 0x4d, 0x07, 0x08, 0x03, 0x04, 0x0f, 0x8f, 0x10, 0x13, 0x12,
-                   0x0e, 0x94, 0x16}}, {0x3f2, 5, {0, 0x1c, 0x0c, 0x2d, 0x18}}}, build_fdc, poke_fdc, play_fdc},
-    {"ide", {{false, 0x1f0, 8}, {false, 0x3f6, 1}, {false, 0x170, 8}, {false, 0x376, 1}, {false, AT_BUSMASTER, 16}},
-     {{0x1f7, 20, {0x20, 0x30, 0xc4, 0xc5, 0xc8, 0xca, 0xec, 0xa1, 0xa0, 0xef, 0x25, 0x35, 0xe7, 0x91, 0xc6, 0x08, 0x90,
-                   0xe6, 0xb0, 0x10}}}, build_ide, poke_ide, play_ide},
-    {"pci", {{false, 0xcf8, 8}, {false, 0xcf9, 1}, {true, 0xa0000, 0x60000}, {true, 0, 0x1000}}, {{0}},
-     build_pci, NULL, NULL},
-    {"piix4_pm", {{false, AT_PM, 64}, {false, AT_SMBUS, 16}, {false, 0xb2, 2}, {false, 0xafe0, 4}},
-     {{0xb2, 2, {0xf0, 0xf1}}}, build_pm, poke_pm, NULL},
-    {"vga", {{false, 0x3b0, 48}, {false, 0x1ce, 3}, {true, 0xa0000, 0x20000}, {true, AT_LFB, 2 << 20},
-             {true, AT_VGA_MMIO, 4096}, {true, 0xc0000, 0x2000}},
-     {{0x3c4, 5, {0, 1, 2, 3, 4}}, {0x3ce, 9, {0, 1, 2, 3, 4, 5, 6, 7, 8}}}, build_vga, poke_vga, play_vga},
-    {"ne2000", {{false, 0x300, 32}, {false, AT_NIC, 32}},
-     {{0x300, 8, {0x21, 0x22, 0x0a, 0x12, 0x1a, 0x26, 0x62, 0xa2}}}, build_nic, poke_nic, play_nic},
-    {"sb16", {{false, 0x220, 16}, {false, 0x330, 2}, {false, 0x388, 4}},
-     {{0x22c, 20, {0x10, 0x14, 0x1c, 0x40, 0x41, 0x48, 0xb6, 0xc6, 0xd0, 0xd3, 0xda, 0xe1, 0xe0, 0xf2, 0x2c, 0x90, 0x7f,
-                   0x75, 0x34, 0x80}}, {0x224, 8, {0, 0x04, 0x0e, 0x22, 0x30, 0x80, 0x81, 0x82}}},
-     build_sb16, poke_sb16, play_sb16},
-    {"opl3", {{false, 0x388, 4}, {false, 0x228, 2}},
-     {{0x388, 10, {2, 3, 4, 8, 0xa0, 0xb0, 0xbd, 0xc0, 0x20, 0x60}}, {0x38a, 4, {4, 5, 0xb0, 0xc0}}},
-     build_opl, poke_audio, NULL},
+    {"fdc82077",
+     {{false, 0x3f0, 6}, {false, 0x3f7, 1}},
+     {{0x3f5, 20, {0x06, 0xe6, 0x05, 0xc5, 0x0a, 0x4a, 0x0d, 0x4d, 0x07, 0x08,
+                   0x03, 0x04, 0x0f, 0x8f, 0x10, 0x13, 0x12, 0x0e, 0x94, 0x16}},
+      {0x3f2, 5, {0, 0x1c, 0x0c, 0x2d, 0x18}}},
+     build_fdc,
+     poke_fdc,
+     play_fdc},
+    {"ide",
+     {{false, 0x1f0, 8},
+      {false, 0x3f6, 1},
+      {false, 0x170, 8},
+      {false, 0x376, 1},
+      {false, AT_BUSMASTER, 16}},
+     {{0x1f7, 20, {0x20, 0x30, 0xc4, 0xc5, 0xc8, 0xca, 0xec, 0xa1, 0xa0, 0xef,
+                   0x25, 0x35, 0xe7, 0x91, 0xc6, 0x08, 0x90, 0xe6, 0xb0, 0x10}}},
+     build_ide,
+     poke_ide,
+     play_ide},
+    {"pci",
+     {{false, 0xcf8, 8}, {false, 0xcf9, 1}, {true, 0xa0000, 0x60000}, {true, 0, 0x1000}},
+     {{0}},
+     build_pci,
+     NULL,
+     NULL},
+    {"piix4_pm",
+     {{false, AT_PM, 64}, {false, AT_SMBUS, 16}, {false, 0xb2, 2}, {false, 0xafe0, 4}},
+     {{0xb2, 2, {0xf0, 0xf1}}},
+     build_pm,
+     poke_pm,
+     NULL},
+    {"vga",
+     {{false, 0x3b0, 48},
+      {false, 0x1ce, 3},
+      {true, 0xa0000, 0x20000},
+      {true, AT_LFB, 2 << 20},
+      {true, AT_VGA_MMIO, 4096},
+      {true, 0xc0000, 0x2000}},
+     {{0x3c4, 5, {0, 1, 2, 3, 4}}, {0x3ce, 9, {0, 1, 2, 3, 4, 5, 6, 7, 8}}},
+     build_vga,
+     poke_vga,
+     play_vga},
+    {"ne2000",
+     {{false, 0x300, 32}, {false, AT_NIC, 32}},
+     {{0x300, 8, {0x21, 0x22, 0x0a, 0x12, 0x1a, 0x26, 0x62, 0xa2}}},
+     build_nic,
+     poke_nic,
+     play_nic},
+    {"sb16",
+     {{false, 0x220, 16}, {false, 0x330, 2}, {false, 0x388, 4}},
+     {{0x22c, 20, {0x10, 0x14, 0x1c, 0x40, 0x41, 0x48, 0xb6, 0xc6, 0xd0, 0xd3,
+                   0xda, 0xe1, 0xe0, 0xf2, 0x2c, 0x90, 0x7f, 0x75, 0x34, 0x80}},
+      {0x224, 8, {0, 0x04, 0x0e, 0x22, 0x30, 0x80, 0x81, 0x82}}},
+     build_sb16,
+     poke_sb16,
+     play_sb16},
+    {"opl3",
+     {{false, 0x388, 4}, {false, 0x228, 2}},
+     {{0x388, 10, {2, 3, 4, 8, 0xa0, 0xb0, 0xbd, 0xc0, 0x20, 0x60}},
+      {0x38a, 4, {4, 5, 0xb0, 0xc0}}},
+     build_opl,
+     poke_audio,
+     NULL},
     {"lapic", {{true, 0xfee00000, 0x400}}, {{0}}, build_lapic, poke_lapic, NULL},
     {"ioapic", {{true, 0xfec00000, 0x100}}, {{0}}, build_ioapic, poke_ioapic, NULL},
+    {"hpet", {{true, 0xfed00000, 0x400}}, {{0}}, build_hpet, NULL, NULL},
     {"fwcfg", {{false, 0x510, 12}}, {{0x510, 4, {0, 1, 0x19, 0x20}}}, build_fwcfg, NULL, NULL},
-    {"ports", {{false, 0x92, 1}, {false, 0x190, 4}, {false, 0xe9, 1}, {false, 0x8900, 1}, {false, 0x501, 2},
-               {false, 0x61, 1}, {false, 0x402, 1}, {false, 0xf0, 2}},
-     {{0x8900, 8, {'S', 'h', 'u', 't', 'd', 'o', 'w', 'n'}}}, build_ports, poke_ports, NULL},
-    {"any", {{false, 0, 0x10000}, {true, 0, 0x200000}, {true, 0xfff00000, 0x100000}, {false, 0, 0x400}}, {{0}},
-     NULL, NULL, NULL},
+    {"ports",
+     {{false, 0x92, 1},
+      {false, 0x190, 4},
+      {false, 0xe9, 1},
+      {false, 0x8900, 1},
+      {false, 0x501, 2},
+      {false, 0x61, 1},
+      {false, 0x402, 1},
+      {false, 0xf0, 2}},
+     {{0x8900, 8, {'S', 'h', 'u', 't', 'd', 'o', 'w', 'n'}}},
+     build_ports,
+     poke_ports,
+     NULL},
+    {"any",
+     {{false, 0, 0x10000}, {true, 0, 0x200000}, {true, 0xfff00000, 0x100000}, {false, 0, 0x400}},
+     {{0}},
+     NULL,
+     NULL,
+     NULL},
     {0},
 };
 
-/* --- worlds ------------------------------------------------------------------------------------------ */
+/* --- worlds ----------------------------------------------------------------------------------- */
 
 static void look(struct world *w, uint64_t v)
 {
@@ -223,6 +304,7 @@ static struct world *board(void)
     c.sb16.on = true;
     c.audio_rate = 8000;
     c.debug_exit = true;
+    c.hpet = true;
     c.serial_on[1] = c.serial_on[2] = true;
     w->board = oxbow_new(&c, &e);
     free(rom);
@@ -240,7 +322,7 @@ static struct world *board(void)
     return w;
 }
 
-/* --- copies ------------------------------------------------------------------------------------------- */
+/* --- copies ----------------------------------------------------------------------------------- */
 
 static uint8_t *world_save(struct world *w, size_t *len)
 {
@@ -264,7 +346,8 @@ static bool world_load(struct world *w, const uint8_t *data, size_t len, struct 
     if (w->board) {
         return oxbow_load(w->board, data, len, e);
     }
-    return snap_reader_init(&r, data, len, e) && sched_load(w->sched, &r, e) && devices_load(&w->env, &r, e);
+    return snap_reader_init(&r, data, len, e) && sched_load(w->sched, &r, e) &&
+           devices_load(&w->env, &r, e);
 }
 
 static void die(const struct world *w, const char *what)
@@ -366,7 +449,7 @@ static struct world *alike(const struct fuzz_chip *chip, struct world *w, struct
     return c;
 }
 
-/* --- traffic ------------------------------------------------------------------------------------------- */
+/* --- traffic ---------------------------------------------------------------------------------- */
 
 static unsigned spans(const struct fuzz_chip *chip)
 {
@@ -413,7 +496,8 @@ static void one_config(struct world *w, struct rng *r)
     static const uint8_t devfn[] = {0, 8, 9, 11, 16, 24, 32};
 
     if (one_in(r, 2)) {
-        world_write(w, false, 0xcf8, 4, 0x80000000u | (unsigned)devfn[below(r, sizeof devfn)] << 8 | (rnd(r) & 0xff));
+        world_write(w, false, 0xcf8, 4,
+                    0x80000000u | (unsigned)devfn[below(r, sizeof devfn)] << 8 | (rnd(r) & 0xff));
     }
     if (one_in(r, 2)) {
         world_read(w, false, 0xcfc + below(r, 4), 1u << below(r, 3));

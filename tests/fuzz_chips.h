@@ -1,10 +1,10 @@
 /*
- * Random traffic on chips: what the engine (fuzz_chips.c), the single chips (fuzz_single.c) and the sequences that
- * drivers would write (fuzz_play.c) share.
+ * Random traffic on chips: what the engine (fuzz_chips.c), the single chips (fuzz_single.c) and the
+ * sequences that drivers would write (fuzz_play.c) share.
  *
- * A world is a chip with two buses and a scheduler of its own, or a whole board.  Everything that is done to a world
- * follows from a generator's state, so the same seed does the same again; what its registers answer, and what
- * it drives, goes into `seen`.
+ * A world is a chip with two buses and a scheduler of its own, or a whole board.  Everything that
+ * is done to a world follows from a generator's state, so the same seed does the same again; what
+ * its registers answer, and what it drives, goes into `seen`.
  */
 #ifndef OXBOW_TESTS_FUZZ_CHIPS_H
 #define OXBOW_TESTS_FUZZ_CHIPS_H
@@ -58,8 +58,10 @@ struct fuzz_chip {
     struct fuzz_span span[8];
     struct fuzz_words words[3];
     bool (*build)(struct world *w, struct err *e);        /* alone; NULL: only on the board */
-    void (*poke)(struct world *w, struct rng *r);         /* its pins and cables, alone; may be NULL */
-    void (*play)(struct world *w, struct rng *r);         /* a sequence as a driver writes it; may be NULL */
+    /* its pins and cables, alone; may be NULL */
+    void (*poke)(struct world *w, struct rng *r);
+    /* a sequence as a driver writes it; may be NULL */
+    void (*play)(struct world *w, struct rng *r);
 };
 
 /* Ends with a chip without a name. */
@@ -110,6 +112,7 @@ bool build_sb16(struct world *w, struct err *e);
 bool build_opl(struct world *w, struct err *e);
 bool build_lapic(struct world *w, struct err *e);
 bool build_ioapic(struct world *w, struct err *e);
+bool build_hpet(struct world *w, struct err *e);
 bool build_fwcfg(struct world *w, struct err *e);
 bool build_ports(struct world *w, struct err *e);
 

@@ -1,12 +1,15 @@
 /*
- * Random code, tables and events on the whole processor: real mode, protected mode on all rings, V86, with and without
- * paging.  Nothing may break (build it with sanitizers), and the fast layer must do what the generic layer does.
- * Usage: fuzz_cpu [N [SEED]]      N programs (200 unless told); program number n of a seed can be run alone with
+ * Random code, tables and events on the whole processor: real mode, protected mode on all rings,
+ * V86, with and without paging.  Nothing may break (build it with sanitizers), and the fast layer
+ * must do what the generic layer does.
+ * Usage: fuzz_cpu [N [SEED]]      N programs (200 unless told); program number n of a seed can be
+ * run alone with
  *        fuzz_cpu 1 SEED FIRST
  *
- * A program is 4 MB of memory with descriptor tables, page tables and code that are mostly right, and a start in one of
- * the modes.  Two processors run it in slices, one of them with the generic layer only; between slices come
- * interrupts, DMA into code, A20, and a change to a newly made processor that has loaded the state.
+ * A program is 1 MB of memory with descriptor tables, page tables and code that are mostly right,
+ * and a start in one of the modes.  Two processors run it in slices, one of them with the generic
+ * layer only; between slices come interrupts, DMA into code, A20, and a change to a newly made
+ * processor that has loaded the state.
  */
 #include "cpu/cpu.h"
 #include "memory/bytes.h"
@@ -14,17 +17,41 @@
 #include "tests/fuzz.h"
 
 enum {
-    RAM = 4 << 20, WINDOW = 0x300000, WINDOW_LEN = 0x1000,
-    GDT = 0x1000, IDT = 0x2000, LDT = 0x3000, TSS = 0x4000, TSS_SIZE = 0x100, PAGES = 0x10000, PAGES_LEN = 0x8000,
-    CODE = 0x20000, CODE_LEN = 0x4000, STACK = 0x38000, DATA = 0x40000, START = 0x7c00,
-    DESCRIPTORS = 64, SLICES = 24,
+    RAM = 1 << 20,
+    WINDOW = 0x180000,
+    WINDOW_LEN = 0x1000,
+    GDT = 0x1000,
+    IDT = 0x2000,
+    LDT = 0x3000,
+    TSS = 0x4000,
+    TSS_SIZE = 0x100,
+    PAGES = 0x10000,
+    PAGES_LEN = 0x8000,
+    CODE = 0x20000,
+    CODE_LEN = 0x4000,
+    STACK = 0x38000,
+    DATA = 0x40000,
+    START = 0x7c00,
+    DESCRIPTORS = 64,
+    SLICES = 24,
 };
 
 enum mode { REAL, FLAT, PROTECTED, RING3, V86, MODES };
 
 /* Selectors of the table that are what their name says; the others are random. */
-enum { SEL_CODE = 8, SEL_DATA = 16, SEL_CODE3 = 0x18, SEL_DATA3 = 0x20, SEL_CODE16 = 0x28, SEL_TSS = 0x30,
-       SEL_LDT = 0x38, SEL_TSS2 = 0x40, SEL_CALL = 0x48, SEL_TASK = 0x50, SEL_FREE = 0x58 };
+enum {
+    SEL_CODE = 8,
+    SEL_DATA = 16,
+    SEL_CODE3 = 0x18,
+    SEL_DATA3 = 0x20,
+    SEL_CODE16 = 0x28,
+    SEL_TSS = 0x30,
+    SEL_LDT = 0x38,
+    SEL_TSS2 = 0x40,
+    SEL_CALL = 0x48,
+    SEL_TASK = 0x50,
+    SEL_FREE = 0x58
+};
 
 struct side {
     struct bus *mem, *io;
@@ -43,7 +70,7 @@ struct program {
     uint8_t *image;
 };
 
-/* --- code ----------------------------------------------------------------------------------------------- */
+/* --- code ------------------------------------------------------------------------------------- */
 
 struct text {
     uint8_t *p;
@@ -73,7 +100,8 @@ static void w(struct text *t, uint32_t v)
 /* An address that is worth something: code, tables, stack, data, a page's end, or anything. */
 static uint32_t place(struct rng *r)
 {
-    static const uint32_t base[] = {CODE, DATA, STACK, GDT, IDT, LDT, TSS, PAGES, WINDOW, START, RAM, 0, 0x100000};
+    static const uint32_t base[] = {CODE,  DATA,   STACK, GDT, IDT, LDT,     TSS,
+                                    PAGES, WINDOW, START, RAM, 0,   0x100000};
 
     if (one_in(r, 12)) {
         return (uint32_t)odd_number(r);
@@ -108,23 +136,25 @@ static void memory_operand(struct text *t, struct rng *r, unsigned reg)
 
 static uint32_t selector(struct rng *r)
 {
-    return one_in(r, 8) ? rnd(r) & 0xffff : (8 * below(r, 20)) | (one_in(r, 2) ? 3 : 0) | (one_in(r, 8) ? 4 : 0);
+    return one_in(r, 8) ? rnd(r) & 0xffff
+                        : (8 * below(r, 20)) | (one_in(r, 2) ? 3 : 0) | (one_in(r, 8) ? 4 : 0);
 }
 
 /* Instructions of the system, which random bytes seldom make with operands that mean something. */
 static void system_code(struct text *t, struct rng *r)
 {
-    static const uint32_t msr[] = {0x10, 0x1b, 0x2a, 0x174, 0x175, 0x176, 0x179, 0x17a, 0x200,
-        0x250, 0x277, 0x2ff, 0xfe,
-                                   0x1d9, 0xc1, 0x186, 0xc0000080};
-    static const uint8_t one[] = {0xcf, 0xcb, 0xc3, 0xf4, 0xfa, 0xfb, 0x9d, 0x9c, 0xcc, 0xce,
-        0xf1, 0x1f, 0x07, 0x17, 0xca,
-                                  0xc2, 0xc8, 0xc9, 0x60, 0x61, 0x9b, 0xd7, 0xec, 0xef, 0xa4, 0xa5, 0xaa, 0xab, 0xa6,
-                                  0xaf, 0xad, 0x6c, 0x6f};
-    switch (below(r, 18)) {
+    static const uint32_t msr[] = {0x10,  0x1b,  0x2a,  0x174, 0x175,     0x176,
+                                   0x179, 0x17a, 0x200, 0x250, 0x277,     0x2ff,
+                                   0xfe,  0x1d9, 0xc1,  0x186, 0xc0000080};
+    static const uint8_t one[] = {0xcf, 0xcb, 0xc3, 0xf4, 0xfa, 0xfb, 0x9d, 0x9c, 0xcc, 0xce, 0xf1,
+                                  0x1f, 0x07, 0x17, 0xca, 0xc2, 0xc8, 0xc9, 0x60, 0x61, 0x9b, 0xd7,
+                                  0xec, 0xef, 0xa4, 0xa5, 0xaa, 0xab, 0xa6, 0xaf, 0xad, 0x6c, 0x6f};
+    switch (below(r, 16)) {
     case 0: /* mov crN / drN */
         b(t, 0xb8);
-        dw(t, one_in(r, 3) ? (uint32_t)odd_number(r) : one_in(r, 2) ? PAGES + below(r, 8) : 0x11 | rnd(r) << 31);
+        dw(t, one_in(r, 3)   ? (uint32_t)odd_number(r)
+              : one_in(r, 2) ? PAGES + below(r, 8)
+                             : 0x11 | rnd(r) << 31);
         b(t, 0x0f);
         b(t, 0x20 | below(r, 4));
         b(t, 0xc0 | below(r, 5) << 3);
@@ -189,19 +219,7 @@ static void system_code(struct text *t, struct rng *r)
         memory_operand(t, r, below(r, 8));
         b(t, rnd(r));
         break;
-    case 10: /* x87 */
-        b(t, 0xd8 | below(r, 8));
-        memory_operand(t, r, below(r, 8));
-        break;
-    case 11: /* MMX and SSE */
-        if (one_in(r, 2)) {
-            b(t, "\x66\xf2\xf3"[below(r, 3)]);
-        }
-        b(t, 0x0f);
-        b(t, one_in(r, 2) ? 0x10 + below(r, 0x20) : 0x50 + below(r, 0xb0));
-        memory_operand(t, r, below(r, 8));
-        break;
-    case 12: /* a repeated string instruction with few steps */
+    case 10: /* a repeated string instruction with few steps */
         b(t, 0xb9);
         dw(t, one_in(r, 8) ? (uint32_t)odd_number(r) : below(r, 300));
         b(t, 0xbf);
@@ -211,17 +229,17 @@ static void system_code(struct text *t, struct rng *r)
         b(t, one_in(r, 2) ? 0xf3 : 0xf2);
         b(t, "\xa4\xa5\xa6\xa7\xaa\xab\xac\xad\xae\xaf\x6c\x6d\x6e\x6f"[below(r, 14)]);
         break;
-    case 13: /* a store into code near by */
+    case 11: /* a store into code near by */
         b(t, 0xc7);
         b(t, 0x05);
         dw(t, CODE + below(r, CODE_LEN));
         dw(t, rnd(r));
         break;
-    case 14: /* stack back to where it is good */
+    case 12: /* stack back to where it is good */
         b(t, 0xbc);
         dw(t, STACK + 4 * below(r, 0x100));
         break;
-    case 15: /* debug registers and the trap flag */
+    case 13: /* debug registers and the trap flag */
         b(t, 0xb8);
         dw(t, CODE + below(r, CODE_LEN));
         b(t, 0x0f);
@@ -236,6 +254,30 @@ static void system_code(struct text *t, struct rng *r)
     default:
         b(t, one[below(r, sizeof one)]);
         break;
+    }
+}
+
+/* x87, MMX and SSE. */
+static void math_code(struct text *t, struct rng *r)
+{
+    if (one_in(r, 2)) {
+        b(t, 0xd8 | below(r, 8));
+        if (one_in(r, 2)) {
+            b(t, 0xc0 | below(r, 64));
+            return;
+        }
+    } else {
+        if (one_in(r, 2)) {
+            b(t, "\x66\xf2\xf3"[below(r, 3)]);
+        }
+        b(t, 0x0f);
+        b(t, one_in(r, 3) ? 0x10 + below(r, 0x20) : 0x50 + below(r, 0xb0));
+    }
+    if (one_in(r, 2)) { /* memory with numbers in it */
+        b(t, below(r, 8) << 3 | 5);
+        dw(t, DATA + 4 * below(r, 0x200));
+    } else {
+        memory_operand(t, r, below(r, 8));
     }
 }
 
@@ -298,8 +340,10 @@ static void fill_code(struct rng *r, uint8_t *at, size_t len)
 
     while (t.n < t.max) {
         uint32_t v = below(r, 16);
-        if (v < 2) {
+        if (v == 0) {
             system_code(&t, r);
+        } else if (v == 1) {
+            math_code(&t, r);
         } else if (v < 5 + 3 * taste) {
             plain_code(&t, r);
         } else {
@@ -308,7 +352,7 @@ static void fill_code(struct rng *r, uint8_t *at, size_t len)
     }
 }
 
-/* --- tables ---------------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 static void descriptor(uint8_t *p, uint32_t base, uint32_t limit, unsigned access, unsigned flags)
 {
@@ -334,9 +378,11 @@ static void any_descriptor(struct rng *r, uint8_t *p)
     if (one_in(r, 4)) {
         gate(p, selector(r), CODE + below(r, CODE_LEN), 0x80 | (rnd(r) & 0x6f), rnd(r) & 31);
     } else if (one_in(r, 4)) {
-        descriptor(p, TSS + TSS_SIZE * below(r, 8), 0x67 + below(r, 64), 0x80 | (rnd(r) & 0x6b), rnd(r) & 15);
+        descriptor(p, TSS + TSS_SIZE * below(r, 8), 0x67 + below(r, 64), 0x80 | (rnd(r) & 0x6b),
+                   rnd(r) & 15);
     } else {
-        descriptor(p, one_in(r, 2) ? 0 : place(r), (uint32_t)odd_number(r), 0x90 | (rnd(r) & 0x6f), rnd(r) & 15);
+        descriptor(p, one_in(r, 2) ? 0 : place(r), (uint32_t)odd_number(r), 0x90 | (rnd(r) & 0x6f),
+                   rnd(r) & 15);
     }
 }
 
@@ -358,8 +404,12 @@ static void fill_tables(struct rng *r, uint8_t *m)
     gate(m + GDT + SEL_TASK, SEL_TSS2, 0, 0xe5, 0);
     for (unsigned k = 0; k < 256; k++) {
         unsigned kind = one_in(r, 12) ? rnd(r) & 15 : one_in(r, 10) ? 5 : 14 | (rnd(r) & 1);
-        gate(m + IDT + 8 * k, kind == 5 ? SEL_TSS2 : one_in(r, 16) ? selector(r) : SEL_CODE,
-             CODE + below(r, CODE_LEN), (one_in(r, 20) ? 0 : 0x80) | (one_in(r, 2) ? 0x60 : 0) | kind, 0);
+        gate(m + IDT + 8 * k,
+             kind == 5       ? SEL_TSS2
+             : one_in(r, 16) ? selector(r)
+                             : SEL_CODE,
+             CODE + below(r, CODE_LEN),
+             (one_in(r, 20) ? 0 : 0x80) | (one_in(r, 2) ? 0x60 : 0) | kind, 0);
         put16(m + 4 * k, (uint16_t)below(r, CODE_LEN));
         put16(m + 4 * k + 2, CODE >> 4);
     }
@@ -385,10 +435,14 @@ static void fill_tables(struct rng *r, uint8_t *m)
 
 static uint32_t page_bits(struct rng *r)
 {
-    return one_in(r, 16) ? rnd(r) & 0xfff : 0x7 | (one_in(r, 3) ? rnd(r) & 0x160 : 0) | (one_in(r, 8) ? 0 : 2);
+    return one_in(r, 16) ? rnd(r) & 0xfff
+                         : 0x7 | (one_in(r, 3) ? rnd(r) & 0x160 : 0) | (one_in(r, 8) ? 0 : 2);
 }
 
-/* Mostly the identity over 4 MB, with holes, aliases and pages that are not there. */
+/*
+ * Mostly the identity over 4 MB, of which one is memory, with holes, aliases and pages that are not
+ * there.
+ */
 static void fill_pages(struct rng *r, uint8_t *m, bool pae)
 {
     for (unsigned k = 0; k < 1024; k++) {
@@ -398,7 +452,8 @@ static void fill_pages(struct rng *r, uint8_t *m, bool pae)
             put64(m + PAGES + 0x3000 + 8 * k, entry | (one_in(r, 500) ? odd_number(r) : 0));
         } else {
             put32(m + PAGES + 0x1000 + 4 * k, (uint32_t)entry);
-            put32(m + PAGES + 4 * k, one_in(r, 8) ? rnd(r) & 0x3fffe7 : (PAGES + 0x1000) | page_bits(r));
+            put32(m + PAGES + 4 * k,
+                  one_in(r, 8) ? rnd(r) & 0x3fffe7 : (PAGES + 0x1000) | page_bits(r));
         }
     }
     if (!pae) {
@@ -409,21 +464,26 @@ static void fill_pages(struct rng *r, uint8_t *m, bool pae)
         put64(m + PAGES + 8 * k, (PAGES + 0x1000) | 1);
     }
     for (unsigned k = 0; k < 512; k++) {
-        put64(m + PAGES + 0x1000 + 8 * k, k < 2            ? (PAGES + 0x3000 + 0x1000 * k) | 7
-                                          : one_in(r, 4) ? (uint64_t)below(r, 4) << 21 | 0x80 | page_bits(r)
-                                                           : page_bits(r));
+        put64(m + PAGES + 0x1000 + 8 * k, k < 2 ? (PAGES + 0x3000 + 0x1000 * k) | 7
+                                          : one_in(r, 4)
+                                              ? (uint64_t)below(r, 4) << 21 | 0x80 | page_bits(r)
+                                              : page_bits(r));
     }
 }
 
-/* --- start --------------------------------------------------------------------------------------------------- */
+/* --- start ------------------------------------------------------------------------------------ */
+
+static bool has_sse(const char *model)
+{
+    return strcmp(model, "pentium4") == 0 || strcmp(model, "pentium3") == 0;
+}
 
 /* Real-mode code at START that loads the tables and goes where the program begins. */
 static void bootstrap(struct rng *r, const struct program *g, uint8_t *m)
 {
     struct text t = {m + START, 0, 512};
     uint32_t entry = CODE + below(r, 256);
-    uint32_t cr0 = 0x11 | (one_in(r, 3) ? 0x20 : 0) | (one_in(r, 2) ? 0x10000 : 0) | (one_in(r,
-        4) ? rnd(r) & 0x4000e : 0);
+    uint32_t cr0 = 0x11 | (rnd(r) & 0x10020) | (one_in(r, 4) ? rnd(r) & 0x4000e : 0);
     uint32_t cr4 = 0x290 | (rnd(r) & 0x4cf);
 
     put16(m + 0x500, 8 * DESCRIPTORS - 1);
@@ -443,7 +503,7 @@ static void bootstrap(struct rng *r, const struct program *g, uint8_t *m)
         cr4 = g->pae ? cr4 | 0x20 : cr4 & ~0x20u;
     }
     if (strcmp(g->model, "486") != 0) {
-        b(&t, 0x66), b(&t, 0xb8), dw(&t, strcmp(g->model, "pentium4") == 0 ? cr4 : cr4 & (g->pae ? 0x20 : 0x10));
+        b(&t, 0x66), b(&t, 0xb8), dw(&t, has_sse(g->model) ? cr4 : cr4 & (g->pae ? 0x20 : 0x10));
         b(&t, 0x0f), b(&t, 0x22), b(&t, 0xe0);
     }
     b(&t, 0x66), b(&t, 0xb8), dw(&t, cr0);
@@ -456,6 +516,7 @@ static void bootstrap(struct rng *r, const struct program *g, uint8_t *m)
         }
     }
     b(&t, 0xbc), dw(&t, STACK + 0xff0);
+    b(&t, 0xdb), b(&t, 0xe3);
     b(&t, 0xb8), dw(&t, SEL_TSS), b(&t, 0x0f), b(&t, 0x00), b(&t, 0xd8);
     b(&t, 0xb8), dw(&t, SEL_LDT), b(&t, 0x0f), b(&t, 0x00), b(&t, 0xd0);
     for (unsigned k = 0; k < 8; k++) {
@@ -482,11 +543,15 @@ static void bootstrap(struct rng *r, const struct program *g, uint8_t *m)
 
 static struct program make(struct rng *r, uint8_t *image)
 {
-    static const char *const model[] = {"pentium4", "pentium4", "pentium3", "486", "pentium", "pentium-pro"};
-    struct program g = {.mode = (enum mode)below(r, MODES), .model = model[below(r, ARRAY_LEN(model))], .image = image};
+    static const char *const model[] = {"pentium4", "pentium4", "pentium3",   "pentium3",
+                                        "486",      "pentium",  "pentium-pro"};
+    struct program g = {.mode = (enum mode)below(r, MODES),
+                        .model = model[below(r, ARRAY_LEN(model))],
+                        .image = image};
 
     g.paging = g.mode != REAL && one_in(r, 2);
-    g.pae = g.paging && one_in(r, 3) && strcmp(g.model, "486") != 0 && strcmp(g.model, "pentium") != 0;
+    g.pae =
+        g.paging && one_in(r, 3) && strcmp(g.model, "486") != 0 && strcmp(g.model, "pentium") != 0;
     memset(image, 0, RAM);
     fill_tables(r, image);
     fill_pages(r, image, g.pae);
@@ -498,7 +563,7 @@ static struct program make(struct rng *r, uint8_t *image)
     return g;
 }
 
-/* --- two processors ---------------------------------------------------------------------------------------------- */
+/* --- two processors --------------------------------------------------------------------------- */
 
 static uint64_t window_read(void *dev UNUSED, uint64_t off, unsigned size)
 {
@@ -540,7 +605,8 @@ static struct cpu *new_cpu(struct side *s, const struct program *g)
 
 static void side_init(struct side *s, const struct program *g, bool generic)
 {
-    *s = (struct side){.mem = bus_new((uint64_t)1 << 36), .io = bus_new(65536), .ram = malloc(RAM), .generic = generic};
+    *s = (struct side){.mem = bus_new((uint64_t)1 << 36), .io = bus_new(65536),
+                       .ram = malloc(RAM), .generic = generic};
     log_init(&s->log);
     memcpy(s->ram, g->image, RAM);
     bus_map_ram(s->mem, 0, RAM, s->ram, BUS_RW, PRIO_RAM);
@@ -612,7 +678,7 @@ static bool slice(struct side *s, const struct program *g, struct rng r)
         bus_write_block(s->mem, CODE + below(&r, CODE_LEN), patch, 1 + below(&r, sizeof patch));
     } else if (event == 4) {
         cpu_set_a20(s->c, rnd(&r) & 3);
-    } else if (event == 5) {
+    } else if (event == 5 && one_in(&r, 6)) {
         move_over(s, g);
     }
     switch (cpu_run(s->c, until)) {
@@ -649,8 +715,7 @@ static void report(const struct side *s)
 
     cpu_dump(s->c, text, sizeof text);
     fprintf(stderr, "%s layer, icount %llu\n%s\n", s->generic ? "generic" : "fast",
-        (unsigned long long)cpu_icount(s->c),
-            text);
+            (unsigned long long)cpu_icount(s->c), text);
 }
 
 static bool run(struct rng *r, uint8_t *image, uint64_t *instructions)
@@ -670,8 +735,8 @@ static bool run(struct rng *r, uint8_t *image, uint64_t *instructions)
         bool other = slice(&plain, &g, here);
         equal = same(&fast, &plain, &what) && alive == other;
         if (!equal) {
-            fprintf(stderr, "%s mode%s%s on a %s: %s differ in slice %u\n", name[g.mode], g.paging ? ", paging" : "",
-                    g.pae ? " (PAE)" : "", g.model, what, k);
+            fprintf(stderr, "%s mode%s%s on a %s: %s differ in slice %u\n", name[g.mode],
+                    g.paging ? ", paging" : "", g.pae ? " (PAE)" : "", g.model, what, k);
             report(&fast);
             report(&plain);
         }
@@ -692,12 +757,13 @@ int main(int argc, char **argv)
     for (uint64_t k = first; k < first + n; k++) {
         struct rng r = rng_seed(seed * 1000003 + k);
         if (!run(&r, image, &instructions)) {
-            fprintf(stderr, "fuzz_cpu: program %llu of seed %llu\n", (unsigned long long)k, (unsigned long long)seed);
+            fprintf(stderr, "fuzz_cpu: program %llu of seed %llu\n", (unsigned long long)k,
+                    (unsigned long long)seed);
             bad++;
         }
     }
     free(image);
-    fprintf(stderr, "fuzz_cpu: %llu programs, %llu instructions, %llu differ\n", (unsigned long long)n,
-            (unsigned long long)instructions, (unsigned long long)bad);
+    fprintf(stderr, "fuzz_cpu: %llu programs, %llu instructions, %llu differ\n",
+            (unsigned long long)n, (unsigned long long)instructions, (unsigned long long)bad);
     return bad ? 1 : 0;
 }

@@ -1,14 +1,15 @@
 /*
  * Sequences as drivers write them, with random parameters, so that the fuzzer gets past the first
- * register of a command: disk and floppy commands with their data, display modes, a network card that is started,
- * DMA programs, sound.  They take the ports of the board.
+ * register of a command: disk and floppy commands with their data, display modes, a network card
+ * that is started, DMA programs, sound.  They take the ports of the board.
  */
 #include "memory/bytes.h"
 #include "tests/fuzz_chips.h"
 
 enum { PRD_TABLE = 0x4000, BUFFER = 0x8000 };
 
-static void burst(struct world *w, struct rng *r, unsigned port, unsigned size, unsigned count, bool in)
+static void burst(struct world *w, struct rng *r, unsigned port, unsigned size, unsigned count,
+                  bool in)
 {
     while (count--) {
         if (in) {
@@ -19,7 +20,7 @@ static void burst(struct world *w, struct rng *r, unsigned port, unsigned size, 
     }
 }
 
-/* --- 8237 ------------------------------------------------------------------------------------------- */
+/* --- 8237 ------------------------------------------------------------------------------------- */
 
 static void program_dma(struct world *w, struct rng *r, unsigned ch)
 {
@@ -49,7 +50,7 @@ void play_dma(struct world *w, struct rng *r)
     }
 }
 
-/* --- 82077 ------------------------------------------------------------------------------------------ */
+/* --- 82077 ------------------------------------------------------------------------------------ */
 
 /* Sends a byte when the controller wants one. */
 static bool fdc_send(struct world *w, unsigned v)
@@ -88,10 +89,12 @@ static void fdc_data(struct world *w, struct rng *r)
 
 void play_fdc(struct world *w, struct rng *r)
 {
-    static const uint8_t code[] = {0x06, 0x05, 0x0a, 0x0d, 0x0c, 0x09, 0x02, 0x11, 0x16, 0x0f, 0x07};
+    static const uint8_t code[] = {0x06, 0x05, 0x0a, 0x0d, 0x0c, 0x09,
+                                   0x02, 0x11, 0x16, 0x0f, 0x07};
     unsigned unit = below(r, 2), head = below(r, 2), cyl = one_in(r, 8) ? rnd(r) : below(r, 80);
     unsigned op = code[below(r, sizeof code)];
-    unsigned size = one_in(r, 6) ? below(r, 8) : 2, first = one_in(r, 6) ? below(r, 40) : 1 + below(r, 9);
+    unsigned size = one_in(r, 6) ? below(r, 8) : 2,
+             first = one_in(r, 6) ? below(r, 40) : 1 + below(r, 9);
 
     if (one_in(r, 3)) {
         wo8(w, 0x3f2, 0x10u << unit | (rnd(r) & 8) | 4 | unit);
@@ -139,7 +142,7 @@ void play_fdc(struct world *w, struct rng *r)
     fdc_data(w, r);
 }
 
-/* --- IDE --------------------------------------------------------------------------------------------- */
+/* --- IDE -------------------------------------------------------------------------------------- */
 
 static void busmaster(struct world *w, struct rng *r, bool in)
 {
@@ -148,7 +151,8 @@ static void busmaster(struct world *w, struct rng *r, bool in)
     for (unsigned k = 0; k < entries; k++) {
         uint32_t bytes = (one_in(r, 8) ? rnd(r) : 512u << below(r, 5)) & 0xfffe;
         world_write(w, true, PRD_TABLE + 8 * k, 4, BUFFER + (below(r, 0x10000) & ~1u));
-        world_write(w, true, PRD_TABLE + 8 * k + 4, 4, bytes | (k + 1 == entries ? 0x80000000u : 0));
+        world_write(w, true, PRD_TABLE + 8 * k + 4, 4,
+                    bytes | (k + 1 == entries ? 0x80000000u : 0));
     }
     wo8(w, AT_BUSMASTER + 2, 6);
     world_write(w, false, AT_BUSMASTER + 4, 4, PRD_TABLE);
@@ -157,9 +161,10 @@ static void busmaster(struct world *w, struct rng *r, bool in)
 
 static void packet(struct world *w, struct rng *r, unsigned base)
 {
-    static const uint8_t code[] = {0x00, 0x03, 0x12, 0x1a, 0x1b, 0x1e, 0x25, 0x28, 0x2b, 0x42, 0x43,
-                                   0x44, 0x45, 0x46, 0x47, 0x4a, 0x4b, 0x4e, 0x51, 0x52, 0x55, 0x5a,
-                                   0xa8, 0xad, 0xb9, 0xbb, 0xbd, 0xbe, 0xa5, 0xa1, 0xac, 0x23, 0x35};
+    static const uint8_t code[] = {0x00, 0x03, 0x12, 0x1a, 0x1b, 0x1e, 0x25, 0x28, 0x2b,
+                                   0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x4a, 0x4b, 0x4e,
+                                   0x51, 0x52, 0x55, 0x5a, 0xa8, 0xad, 0xb9, 0xbb, 0xbd,
+                                   0xbe, 0xa5, 0xa1, 0xac, 0x23, 0x35};
     uint8_t p[12] = {0};
 
     p[0] = one_in(r, 20) ? (uint8_t)rnd(r) : code[below(r, sizeof code)];
@@ -176,9 +181,10 @@ static void packet(struct world *w, struct rng *r, unsigned base)
 
 void play_ide(struct world *w, struct rng *r)
 {
-    static const uint8_t code[] = {0x20, 0x30, 0xc4, 0xc5, 0xc8, 0xca, 0x24, 0x29, 0x34, 0x39, 0x25, 0x35,
-                                   0x40, 0x42, 0x70, 0x10, 0xec, 0xa1, 0xef, 0xe7, 0xea, 0xb0, 0x08, 0x90,
-                                   0x91, 0xc6, 0xe0, 0xe1, 0xe5, 0xe6, 0xa0, 0xa0, 0xa0, 0xf8, 0x27};
+    static const uint8_t code[] = {0x20, 0x30, 0xc4, 0xc5, 0xc8, 0xca, 0x24, 0x29, 0x34,
+                                   0x39, 0x25, 0x35, 0x40, 0x42, 0x70, 0x10, 0xec, 0xa1,
+                                   0xef, 0xe7, 0xea, 0xb0, 0x08, 0x90, 0x91, 0xc6, 0xe0,
+                                   0xe1, 0xe5, 0xe6, 0xa0, 0xa0, 0xa0, 0xf8, 0x27};
     unsigned base = w->board && rnd(r) & 1 ? 0x170 : 0x1f0;
     unsigned op = one_in(r, 3) ? 0xa0 : code[below(r, sizeof code)];
     unsigned words = one_in(r, 6) ? 1 + below(r, 700) : 256;
@@ -227,7 +233,7 @@ void play_ide(struct world *w, struct rng *r)
     }
 }
 
-/* --- display ------------------------------------------------------------------------------------------- */
+/* --- display ---------------------------------------------------------------------------------- */
 
 struct mode {
     uint8_t misc, seq[5], gc[9], crtc[25], attr10;
@@ -235,15 +241,24 @@ struct mode {
 
 /* 80x25 text, 640x480 in 16 colours, 320x200 in 256 colours. */
 static const struct mode modes[] = {
-    {0x67, {3, 0, 3, 0, 2}, {0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff},
-     {0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0, 0x4f, 0x0d, 0x0e, 0, 0, 0, 0, 0x9c, 0x8e, 0x8f, 0x28,
-      0x1f, 0x96, 0xb9, 0xa3, 0xff}, 0x0c},
-    {0xe3, {3, 1, 15, 0, 6}, {0, 0, 0, 0, 0, 0, 5, 15, 0xff},
-     {0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0x0b, 0x3e, 0, 0x40, 0, 0, 0, 0, 0, 0, 0xea, 0x8c, 0xdf, 0x28,
-      0, 0xe7, 4, 0xe3, 0xff}, 0x01},
-    {0x63, {3, 1, 15, 0, 14}, {0, 0, 0, 0, 0, 0x40, 5, 15, 0xff},
-     {0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0xbf, 0x1f, 0, 0x41, 0, 0, 0, 0, 0, 0, 0x9c, 0x8e, 0x8f, 0x28,
-      0x40, 0x96, 0xb9, 0xa3, 0xff}, 0x41},
+    {0x67,
+     {3, 0, 3, 0, 2},
+     {0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff},
+     {0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0,    0x4f, 0x0d, 0x0e, 0,
+      0,    0,    0,    0x9c, 0x8e, 0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff},
+     0x0c},
+    {0xe3,
+     {3, 1, 15, 0, 6},
+     {0, 0, 0, 0, 0, 0, 5, 15, 0xff},
+     {0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0x0b, 0x3e, 0,    0x40, 0,    0,   0,
+      0,    0,    0,    0xea, 0x8c, 0xdf, 0x28, 0,    0xe7, 4,    0xe3, 0xff},
+     0x01},
+    {0x63,
+     {3, 1, 15, 0, 14},
+     {0, 0, 0, 0, 0, 0x40, 5, 15, 0xff},
+     {0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0xbf, 0x1f, 0,    0x41, 0,    0,   0,
+      0,    0,    0,    0x9c, 0x8e, 0x8f, 0x28, 0x40, 0x96, 0xb9, 0xa3, 0xff},
+     0x41},
 };
 
 static void set_mode(struct world *w, struct rng *r)
@@ -304,7 +319,7 @@ void play_vga(struct world *w, struct rng *r)
     }
 }
 
-/* --- DP8390 --------------------------------------------------------------------------------------------- */
+/* --- DP8390 ----------------------------------------------------------------------------------- */
 
 void play_nic(struct world *w, struct rng *r)
 {
@@ -343,7 +358,7 @@ void play_nic(struct world *w, struct rng *r)
     wo8(w, base + 3, rnd(r));
 }
 
-/* --- DSP -------------------------------------------------------------------------------------------------- */
+/* --- DSP -------------------------------------------------------------------------------------- */
 
 static void dsp(struct world *w, unsigned v)
 {
@@ -356,8 +371,9 @@ static void dsp(struct world *w, unsigned v)
 void play_sb16(struct world *w, struct rng *r)
 {
     static const uint8_t single[] = {0x14, 0x16, 0x17, 0x74, 0x75, 0x76, 0x77, 0x24};
-    static const uint8_t other[] = {0x10, 0xe0, 0xe1, 0xe3, 0xe4, 0xe8, 0xd1, 0xd3, 0xd8, 0x0e, 0x0f,
-                                    0x30, 0x34, 0x38, 0x80, 0xf2, 0xf3, 0xfb, 0xf9, 0xe2, 0xd0, 0xd4};
+    static const uint8_t other[] = {0x10, 0xe0, 0xe1, 0xe3, 0xe4, 0xe8, 0xd1, 0xd3,
+                                    0xd8, 0x0e, 0x0f, 0x30, 0x34, 0x38, 0x80, 0xf2,
+                                    0xf3, 0xfb, 0xf9, 0xe2, 0xd0, 0xd4};
     unsigned length = one_in(r, 6) ? rnd(r) : below(r, 300);
 
     if (one_in(r, 4)) {

@@ -1,13 +1,15 @@
 /*
- * Single chips for fuzz_chips.c: each alone with its buses, its lines going to world_pin, its block requests
- * answered by disks that can be late, and its other pins and cables moved at random.
+ * Single chips for fuzz_chips.c: each alone with its buses, its lines going to world_pin, its block
+ * requests answered by disks that can be late, and its other pins and cables moved at random.
  *
- * What a chip does must not depend on when the host answers, so a copy whose disks answer at once sees the same.
+ * What a chip does must not depend on when the host answers, so a copy whose disks answer at once
+ * sees the same.
  */
 #include "devices/audio.h"
 #include "devices/debugport.h"
 #include "devices/fdc82077.h"
 #include "devices/fwcfg.h"
+#include "devices/hpet.h"
 #include "devices/i440fx.h"
 #include "devices/i8042.h"
 #include "devices/i8237.h"
@@ -117,7 +119,7 @@ static void dma_grant(struct world *w, struct rng *r)
     }
 }
 
-/* --- disks ----------------------------------------------------------------------------------------- */
+/* --- disks ------------------------------------------------------------------------------------ */
 
 static void answer(struct fuzz_disk *k)
 {
@@ -173,11 +175,12 @@ static struct block *disk(struct world *w, unsigned n, uint64_t sectors, bool re
     for (uint64_t s = 0; s < sectors; s++) {
         memset(k->data + s * 512, (int)s, 16);
     }
-    k->b = (struct block){.ops = &disk_ops, .sectors = sectors, .read_only = read_only, .label = "fuzz"};
+    k->b = (struct block){
+        .ops = &disk_ops, .sectors = sectors, .read_only = read_only, .label = "fuzz"};
     return &k->b;
 }
 
-/* --- builders and pins -------------------------------------------------------------------------------- */
+/* --- builders and pins ------------------------------------------------------------------------ */
 
 bool build_pic(struct world *w, struct err *e)
 {
@@ -197,7 +200,8 @@ void poke_pic(struct world *w, struct rng *r)
 
 bool build_pit(struct world *w, struct err *e)
 {
-    w->chip = add(w, &i8254_class, "pit", &(struct i8254_config){0x40, {pin(w, 0), pin(w, 1), {0}}}, e);
+    w->chip =
+        add(w, &i8254_class, "pit", &(struct i8254_config){0x40, {pin(w, 0), pin(w, 1), {0}}}, e);
     w->more[0] = add(w, &speaker_class, "speaker",
                      &(struct speaker_config){.port = 0x61, .gate2 = {i8254_gate_line, w->chip, 2},
                                               .nmi = pin(w, 3)}, e);
@@ -316,7 +320,8 @@ void poke_uart(struct world *w, struct rng *r)
 
 bool build_parallel(struct world *w, struct err *e)
 {
-    w->chip = add(w, &parallel_class, "lpt", &(struct parallel_config){0x378, pin(w, 7), {text, w}}, e);
+    w->chip =
+        add(w, &parallel_class, "lpt", &(struct parallel_config){0x378, pin(w, 7), {text, w}}, e);
     return true;
 }
 
@@ -381,7 +386,8 @@ static void chip_reset(void *to, bool hard)
 
 bool build_pci(struct world *w, struct err *e)
 {
-    struct i440fx_config host = {.ram = w->ram, .ram_size = WORLD_RAM, .reset = chip_reset, .reset_to = w};
+    struct i440fx_config host = {
+        .ram = w->ram, .ram_size = WORLD_RAM, .reset = chip_reset, .reset_to = w};
     struct piix3_config isa = {.slot = SLOT_SOUTH, .reset = chip_reset, .reset_to = w};
 
     w->chip = host.pci = isa.pci = add(w, &pci_class, "pci", NULL, e);
@@ -416,7 +422,8 @@ bool build_vga(struct world *w, struct err *e)
     struct vga_pci_config p = {.devfn = PCI_DEVFN(SLOT_VGA, 0), .rom = rom, .rom_size = sizeof rom};
 
     p.pci = add(w, &pci_class, "pci", NULL, e);
-    w->chip = p.vga = add(w, &vga_class, "vga", &(struct vga_config){.vram_size = 2u << 20, .irq = pin(w, 9)}, e);
+    w->chip = p.vga =
+        add(w, &vga_class, "vga", &(struct vga_config){.vram_size = 2u << 20, .irq = pin(w, 9)}, e);
     add(w, &vga_pci_class, "vga_pci", &p, e);
     return true;
 }
@@ -447,8 +454,10 @@ static const struct net_ops net_ops = {net_out};
 bool build_nic(struct world *w, struct err *e)
 {
     static const uint8_t rom[2048] = {0x55, 0xaa, 4};
-    struct ne2000_config c = {.mac = {2, 0, 0, 0, 0, 1}, .port = 0x300, .irq = pin(w, 9), .net = &w->net};
-    struct ne2000_pci_config p = {.devfn = PCI_DEVFN(SLOT_NIC, 0), .rom = rom, .rom_size = sizeof rom};
+    struct ne2000_config c = {
+        .mac = {2, 0, 0, 0, 0, 1}, .port = 0x300, .irq = pin(w, 9), .net = &w->net};
+    struct ne2000_pci_config p = {
+        .devfn = PCI_DEVFN(SLOT_NIC, 0), .rom = rom, .rom_size = sizeof rom};
 
     w->net.ops = &net_ops;
     w->chip = add(w, &ne2000_class, "isa", &c, e);
@@ -488,9 +497,14 @@ void poke_nic(struct world *w, struct rng *r)
 bool build_sb16(struct world *w, struct err *e)
 {
     struct device *audio = add(w, &audio_class, "audio", &(struct audio_config){8000}, e);
-    struct sb16_config c = {.port = 0x220, .mpu_port = 0x330, .irq_select = 2, .dma_select = 0x22,
-                            .voice = {audio_connect(audio, AUDIO_CARD), audio_connect(audio, AUDIO_CARD)},
-                            .fm = audio_connect(audio, AUDIO_CARD), .midi = {text, w}};
+    struct sb16_config c = {
+        .port = 0x220,
+        .mpu_port = 0x330,
+        .irq_select = 2,
+        .dma_select = 0x22,
+        .voice = {audio_connect(audio, AUDIO_CARD), audio_connect(audio, AUDIO_CARD)},
+        .fm = audio_connect(audio, AUDIO_CARD),
+        .midi = {text, w}};
 
     for (unsigned n = 0; n < 16; n++) {
         c.irq[n] = pin(w, n);
@@ -518,7 +532,8 @@ bool build_opl(struct world *w, struct err *e)
 {
     struct device *audio = add(w, &audio_class, "audio", &(struct audio_config){8000}, e);
     struct opl3_config c = {.window = {{0x388, 4}}, .out = audio_connect(audio, AUDIO_CARD)};
-    struct opl3_config old = {.ym3812 = true, .window = {{0x228, 2}}, .out = audio_connect(audio, AUDIO_BOARD)};
+    struct opl3_config old = {
+        .ym3812 = true, .window = {{0x228, 2}}, .out = audio_connect(audio, AUDIO_BOARD)};
 
     w->more[0] = audio;
     w->chip = add(w, &opl3_class, "opl3", &c, e);
@@ -540,9 +555,11 @@ static void eoi(void *to, uint8_t vector)
 
 bool build_lapic(struct world *w, struct err *e)
 {
-    w->chip = add(w, &lapic_class, "lapic",
-                  &(struct lapic_config){.intr = pin(w, 0), .nmi = call, .init = call, .eoi = eoi, .to = w,
-                                         .bus_hz = 100000000}, e);
+    w->chip = add(
+        w, &lapic_class, "lapic",
+        &(struct lapic_config){
+            .intr = pin(w, 0), .nmi = call, .init = call, .eoi = eoi, .to = w, .bus_hz = 100000000},
+        e);
     lapic_set_base(w->chip, LAPIC_BASE_RESET, false);
     return true;
 }
@@ -596,11 +613,19 @@ void poke_ioapic(struct world *w, struct rng *r)
     }
 }
 
+bool build_hpet(struct world *w, struct err *e)
+{
+    w->chip = add(w, &hpet_class, "hpet",
+                  &(struct hpet_config){.base = 0xfed00000, .pin = world_pin, .isa = world_pin,
+                                        .legacy = call_level, .to = w}, e);
+    return true;
+}
+
 bool build_fwcfg(struct world *w, struct err *e)
 {
     w->chip = add(w, &fwcfg_class, "fwcfg", &(struct fwcfg_config){0x510, 0x514}, e);
-    return fwcfg_add_u64(w->chip, FWCFG_RAM_SIZE, 1 << 20) && fwcfg_add_file(w->chip, "etc/a", "abc", 3) &&
-           fwcfg_add_file(w->chip, "etc/b", "", 0);
+    return fwcfg_add_u64(w->chip, FWCFG_RAM_SIZE, 1 << 20) &&
+           fwcfg_add_file(w->chip, "etc/a", "abc", 3) && fwcfg_add_file(w->chip, "etc/b", "", 0);
 }
 
 bool build_ports(struct world *w, struct err *e)
@@ -610,12 +635,14 @@ bool build_ports(struct world *w, struct err *e)
                                   off = {DEBUGPORT_SHUTDOWN, 0x8900, 0, {0}, call_word, w},
                                   end = {DEBUGPORT_EXIT, 0x501, 2, {0}, call_word, w};
 
-    w->chip = add(w, &port92_class, "port92", &(struct port92_config){0x92, call_level, call, w}, e);
+    w->chip =
+        add(w, &port92_class, "port92", &(struct port92_config){0x92, call_level, call, w}, e);
     add(w, &debugport_class, "log", &log, e);
     add(w, &debugport_class, "con", &con, e);
     add(w, &debugport_class, "off", &off, e);
     add(w, &debugport_class, "end", &end, e);
-    w->more[0] = add(w, &speaker_class, "speaker", &(struct speaker_config){.port = 0x61, .nmi = pin(w, 2)}, e);
+    w->more[0] = add(w, &speaker_class, "speaker",
+                     &(struct speaker_config){.port = 0x61, .nmi = pin(w, 2)}, e);
     return true;
 }
 

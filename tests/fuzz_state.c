@@ -1,12 +1,11 @@
 /*
- * Damaged snapshots: whatever a state file holds, loading it either is refused with a sentence
- * or gives a machine that runs,
- * draws, sounds and saves without harm to the host.
+ * Damaged snapshots: whatever a state file holds, loading it either is refused with a sentence or
+ * gives a machine that runs, draws, sounds and saves without harm to the host.
  * Usage: fuzz_state [N [SEED]]        N damaged states (300 unless told)
  *        fuzz_state seeds FOLDER      writes sound states there, to begin with
  *
- * With -DFUZZ_LIBFUZZER there is no main(): LLVMFuzzerTestOneInput takes a state, whose check sums are put
- * right first so that the damage gets past them.
+ * With -DFUZZ_LIBFUZZER there is no main(): LLVMFuzzerTestOneInput takes a state, whose check sums
+ * are put right first so that the damage gets past them.
  */
 #include <stdint.h>
 
@@ -146,7 +145,8 @@ static size_t some_section(struct rng *r, const uint8_t *s, size_t len)
     size_t at[128], n = 0;
 
     for (size_t p = HEADER; p && n < ARRAY_LEN(at); p = next_section(s, len, p)) {
-        if (get32(s + p + OFF_LENGTH) && len - p > SECTION && (memcmp(s + p, "ram", 4) != 0 || one_in(r, 4))) {
+        if (get32(s + p + OFF_LENGTH) && len - p > SECTION &&
+            (memcmp(s + p, "ram", 4) != 0 || one_in(r, 4))) {
             at[n++] = p;
         }
     }
@@ -251,8 +251,8 @@ int main(int argc, char **argv)
     for (unsigned k = 0; k < KINDS; k++) {
         free(sound[k]);
     }
-    fprintf(stderr, "fuzz_state: %llu damaged states, %llu of them accepted\n", (unsigned long long)n,
-            (unsigned long long)accepted);
+    fprintf(stderr, "fuzz_state: %llu damaged states, %llu of them accepted\n",
+            (unsigned long long)n, (unsigned long long)accepted);
     return 0;
 }
 

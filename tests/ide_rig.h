@@ -1,6 +1,6 @@
 /*
- * Rig for the IDE tests: one channel at 1F0h/3F6h with a PCI bus master, polled helpers, and a block
- * back end that can be told to answer late.
+ * Rig for the IDE tests: one channel at 1F0h/3F6h with a PCI bus master, polled helpers, and a
+ * block back end that can be told to answer late.
  */
 #ifndef OXBOW_TESTS_IDE_RIG_H
 #define OXBOW_TESTS_IDE_RIG_H

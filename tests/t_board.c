@@ -1,7 +1,7 @@
 /*
- * The board as firmware and systems find it: tables in memory with right check sums, interrupts through both
- * kinds of controllers, ACPI hardware, boot menu, and old traps: clocks that jump back, A20, empty places of
- * both buses, the keyboard controller's self test, spurious interrupts.
+ * The board as firmware and systems find it: tables in memory with right check sums, interrupts
+ * through both kinds of controllers, ACPI hardware, boot menu, and old traps: clocks that jump
+ * back, A20, empty places of both buses, the keyboard controller's self test, spurious interrupts.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -79,7 +79,7 @@ static void set32(struct oxbow *m, uint32_t at, uint32_t v)
     bus_write(m->mem, at, 4, v);
 }
 
-/* --- tables ------------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 static bool sums_to_zero(struct oxbow *m, uint32_t at, uint32_t len)
 {
@@ -191,7 +191,7 @@ START_TEST(no_apic)
 }
 END_TEST
 
-/* --- interrupts --------------------------------------------------------------------------------------- */
+/* --- interrupts ------------------------------------------------------------------------------- */
 
 static uint32_t ticks_of(struct oxbow *m, uint64_t n)
 {
@@ -305,7 +305,7 @@ START_TEST(spurious_irq)
 }
 END_TEST
 
-/* --- power -------------------------------------------------------------------------------------------- */
+/* --- power ------------------------------------------------------------------------------------ */
 
 START_TEST(acpi_power)
 {
@@ -328,22 +328,24 @@ START_TEST(acpi_power)
 }
 END_TEST
 
-/* --- old traps ---------------------------------------------------------------------------------------- */
+/* --- old traps -------------------------------------------------------------------------------- */
 
 /*
- * 60000 times RDTSC and the PM timer, with a HLT after every 256th; exits with 1 when neither ever went back.
+ * 60000 times RDTSC and the PM timer, with a HLT after every 256th; exits with 1 when neither ever
+ * went back.
  * The run is saved and loaded into new machines on its way.
  */
 START_TEST(clocks_never_go_back)
 {
     static const uint8_t code[] = {
-        0x31, 0xc0, 0x8e, 0xd8, 0x66, 0xc7, 0x06, 0x00, 0x06, 0x00, 0x00, 0x00, 0x00, 0x66, 0xc7, 0x06,
-        0x04, 0x06, 0x00, 0x00, 0x00, 0x00, 0xba, 0x08, 0x06, 0x66, 0xed, 0x66, 0xa3, 0x08, 0x06, 0xb9,
-        0x60, 0xea, 0x0f, 0x31, 0x66, 0x3b, 0x16, 0x04, 0x06, 0x72, 0x39, 0x77, 0x07, 0x66, 0x3b, 0x06,
-        0x00, 0x06, 0x72, 0x30, 0x66, 0xa3, 0x00, 0x06, 0x66, 0x89, 0x16, 0x04, 0x06, 0xba, 0x08, 0x06,
-        0x66, 0xed, 0x66, 0x89, 0xc3, 0x66, 0x2b, 0x06, 0x08, 0x06, 0x66, 0xa9, 0x00, 0x00, 0x80, 0x00,
-        0x75, 0x12, 0x66, 0x89, 0x1e, 0x08, 0x06, 0xf6, 0xc1, 0xff, 0x75, 0x02, 0xfb, 0xf4, 0xe2, 0xc2,
-        0xb0, 0x01, 0xeb, 0x02, 0xb0, 0x00, 0xba, 0x01, 0x05, 0xee, 0xf4};
+        0x31, 0xc0, 0x8e, 0xd8, 0x66, 0xc7, 0x06, 0x00, 0x06, 0x00, 0x00, 0x00, 0x00, 0x66,
+        0xc7, 0x06, 0x04, 0x06, 0x00, 0x00, 0x00, 0x00, 0xba, 0x08, 0x06, 0x66, 0xed, 0x66,
+        0xa3, 0x08, 0x06, 0xb9, 0x60, 0xea, 0x0f, 0x31, 0x66, 0x3b, 0x16, 0x04, 0x06, 0x72,
+        0x39, 0x77, 0x07, 0x66, 0x3b, 0x06, 0x00, 0x06, 0x72, 0x30, 0x66, 0xa3, 0x00, 0x06,
+        0x66, 0x89, 0x16, 0x04, 0x06, 0xba, 0x08, 0x06, 0x66, 0xed, 0x66, 0x89, 0xc3, 0x66,
+        0x2b, 0x06, 0x08, 0x06, 0x66, 0xa9, 0x00, 0x00, 0x80, 0x00, 0x75, 0x12, 0x66, 0x89,
+        0x1e, 0x08, 0x06, 0xf6, 0xc1, 0xff, 0x75, 0x02, 0xfb, 0xf4, 0xe2, 0xc2, 0xb0, 0x01,
+        0xeb, 0x02, 0xb0, 0x00, 0xba, 0x01, 0x05, 0xee, 0xf4};
     struct oxbow *m = after_post(code, sizeof code, NULL);
     enum oxbow_stop stop = OXBOW_LIMIT;
     for (unsigned k = 0; k < 6000 && stop == OXBOW_LIMIT; k++) {
@@ -368,11 +370,11 @@ END_TEST
 START_TEST(a20_wrap)
 {
     static const uint8_t code[] = {
-        0x31, 0xc0, 0x8e, 0xd8, 0x48, 0x8e, 0xc0, 0xbe, 0x00, 0x05, 0xb3, 0x00, 0xb8, 0x00, 0x24, 0xcd,
-        0x15, 0xc7, 0x04, 0x34, 0x12, 0x26, 0xc7, 0x44, 0x10, 0x78, 0x56, 0x81, 0x3c, 0x78, 0x56, 0x75,
-        0x03, 0x80, 0xcb, 0x01, 0xb8, 0x01, 0x24, 0xcd, 0x15, 0xc7, 0x04, 0x34, 0x12, 0x26, 0xc7, 0x44,
-        0x10, 0x78, 0x56, 0x81, 0x3c, 0x34, 0x12, 0x75, 0x03, 0x80, 0xcb, 0x02, 0x88, 0xd8, 0xba, 0x01,
-        0x05, 0xee, 0xf4};
+        0x31, 0xc0, 0x8e, 0xd8, 0x48, 0x8e, 0xc0, 0xbe, 0x00, 0x05, 0xb3, 0x00, 0xb8, 0x00,
+        0x24, 0xcd, 0x15, 0xc7, 0x04, 0x34, 0x12, 0x26, 0xc7, 0x44, 0x10, 0x78, 0x56, 0x81,
+        0x3c, 0x78, 0x56, 0x75, 0x03, 0x80, 0xcb, 0x01, 0xb8, 0x01, 0x24, 0xcd, 0x15, 0xc7,
+        0x04, 0x34, 0x12, 0x26, 0xc7, 0x44, 0x10, 0x78, 0x56, 0x81, 0x3c, 0x34, 0x12, 0x75,
+        0x03, 0x80, 0xcb, 0x02, 0x88, 0xd8, 0xba, 0x01, 0x05, 0xee, 0xf4};
     struct oxbow *m = board(code, sizeof code, NULL);
     ck_assert_int_eq(oxbow_run(m, 100000000), OXBOW_DEBUG_EXIT);
     ck_assert_uint_eq(oxbow_exit_value(m), 3);
@@ -383,8 +385,8 @@ END_TEST
 START_TEST(empty_places)
 {
     static const uint16_t ports[] = {0x100, 0x2e8, 0x2f8, 0x300, 0x3e8, 0x240, 0x1000, 0xffff};
-    static const uint32_t places[] = {0xd0000, 0xe8000, 8u << 20, 0x40000000, 0xd0000000, 0xfed00000,
-                                      0xfee01000, 0xfffe0000};
+    static const uint32_t places[] = {0xd0000,    0xe8000,    8u << 20,   0x40000000,
+                                      0xd0000000, 0xfed00000, 0xfee01000, 0xfffe0000};
     struct oxbow *m = after_post(idle_code, sizeof idle_code, NULL);
     for (unsigned k = 0; k < ARRAY_LEN(ports); k++) {
         ck_assert_msg(inb(m, ports[k]) == 0xff, "port %x", ports[k]);
@@ -429,7 +431,7 @@ START_TEST(keyboard_self_test)
 }
 END_TEST
 
-/* --- boot menu ---------------------------------------------------------------------------------------- */
+/* --- boot menu -------------------------------------------------------------------------------- */
 
 /* Leaves with the drive number the BIOS gave, + what the sector says of itself. */
 static void put_exit(uint8_t *code, uint8_t what)
@@ -476,7 +478,7 @@ START_TEST(boot_menu)
 }
 END_TEST
 
-/* --- disk geometry ------------------------------------------------------------------------------------ */
+/* --- disk geometry ---------------------------------------------------------------------------- */
 
 static void put_chs(uint8_t *p, uint32_t lba, unsigned heads, unsigned spt)
 {
@@ -486,8 +488,12 @@ static void put_chs(uint8_t *p, uint32_t lba, unsigned heads, unsigned spt)
     p[2] = (uint8_t)c;
 }
 
-/* A disk of `mb` with a partition [start, start + count) made for a geometry; what INT 13h 08h says, as heads. */
-static uint32_t heads_shown(unsigned mb, uint32_t start, uint32_t count, unsigned heads, unsigned spt)
+/*
+ * A disk of `mb` with a partition [start, start + count) made for a geometry; what INT 13h 08h
+ * says, as heads.
+ */
+static uint32_t heads_shown(unsigned mb, uint32_t start, uint32_t count, unsigned heads,
+                            unsigned spt)
 {
     /* mov ah, 8 ; mov dl, 80h ; int 13h ; mov al, dh ; inc al ; out 501h */
     static const uint8_t code[] = {0xb4, 8, 0xb2, 0x80, 0xcd, 0x13, 0x88, 0xf0, 0xfe, 0xc0,
@@ -518,12 +524,13 @@ START_TEST(disk_geometry)
     ck_assert_uint_eq(heads_shown(64, 63, 0, 16, 63), 16);
     ck_assert_uint_eq(heads_shown(64, 63, 16065 * 4 - 63, 255, 63), 255);
     ck_assert_uint_eq(heads_shown(64, 32, 64 * 32 * 20 - 32, 64, 32), 64);
-    ck_assert_uint_eq(heads_shown(64, 2048, 100000, 255, 63), 16); /* does not end with a cylinder */
+    /* does not end with a cylinder */
+    ck_assert_uint_eq(heads_shown(64, 2048, 100000, 255, 63), 16);
     ck_assert_uint_eq(heads_shown(600, 63, 16065 * 70 - 63, 255, 63), 255);
     ck_assert_uint_eq(heads_shown(600, 63, 0, 255, 63), 32);
 }
 END_TEST
 
 FIX_SUITE("board", acpi_tables, other_tables, no_apic, virtual_wire, io_apic, apic_base_register,
-          spurious_irq, acpi_power, clocks_never_go_back, a20_wrap, empty_places, keyboard_self_test,
-          boot_menu, disk_geometry)
+          spurious_irq, acpi_power, clocks_never_go_back, a20_wrap, empty_places,
+          keyboard_self_test, boot_menu, disk_geometry)

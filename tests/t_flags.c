@@ -1,6 +1,6 @@
 /*
- * Lazy flags and width-generic semantics against a plain bit-by-bit reference: exhaustive for 8 bits, random
- * for 16 and 32 bits; every flag image round-trips.
+ * Lazy flags and width-generic semantics against a plain bit-by-bit reference: exhaustive for 8
+ * bits, random for 16 and 32 bits; every flag image round-trips.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -58,7 +58,8 @@ static void expect(struct cpu *c, const char *what, uint32_t a, uint32_t b, uint
 {
     uint32_t f = flags_oszapc(c);
     ck_assert_msg(got == want.r && (f & mask) == (want.f & mask),
-                  "%s %x,%x: %x flags %x, expected %x flags %x", what, a, b, got, f, want.r, want.f);
+                  "%s %x,%x: %x flags %x, expected %x flags %x", what, a, b, got, f, want.r,
+                  want.f);
 }
 
 #define CHECK_ARITH(N, a, b, cf)                                                               \
@@ -189,30 +190,31 @@ static struct result ref_shift(unsigned op, uint32_t a, unsigned count, unsigned
     return (struct result){r, f | szp(r, n)};
 }
 
-#define CHECK_SHIFTS(N, a, count, cf)                                                          \
-    do {                                                                                       \
-        uint##N##_t (*const fn[])(struct cpu *, uint##N##_t, unsigned) = {                     \
-            sem_rol##N, sem_ror##N, sem_rcl##N, sem_rcr##N, sem_shl##N, sem_shr##N, sem_sar##N}; \
-        for (unsigned op = 0; op < 7; op++) {                                                  \
-            uint32_t before = cf | FLAG_ZF;                                                    \
-            flags_set_oszapc(c, before);                                                       \
-            uint32_t got = fn[op](c, a, count);                                                \
-            struct result w = ref_shift(op, a, count, N, cf);                                  \
-            /* rotates leave SF ZF AF PF, shifts define them but AF; OF only for count 1 */     \
-            uint32_t mask = FLAG_CF | (count == 1 ? FLAG_OF : 0);                              \
-            if (op >= 4) {                                                                     \
-                /* a shift by the width or more: CF is undefined */                            \
-                mask = (mask & (count >= N ? ~(uint32_t)FLAG_CF : ~0u)) | FLAG_SF | FLAG_ZF | FLAG_PF; \
-            } else {                                                                           \
-                w.f = (w.f & (FLAG_CF | FLAG_OF)) | FLAG_ZF;                                   \
-                mask |= FLAG_SF | FLAG_ZF | FLAG_PF | FLAG_AF;                                 \
-            }                                                                                  \
-            if (count == 0) {                                                                  \
-                w.f = before;                                                                  \
-                mask = FLAGS_OSZAPC;                                                           \
-            }                                                                                  \
-            expect(c, "shift", a, op << 8 | count, got, w, mask);                              \
-        }                                                                                      \
+#define CHECK_SHIFTS(N, a, count, cf)                                                              \
+    do {                                                                                           \
+        uint##N##_t (*const fn[])(struct cpu *, uint##N##_t, unsigned) = {                         \
+            sem_rol##N, sem_ror##N, sem_rcl##N, sem_rcr##N, sem_shl##N, sem_shr##N, sem_sar##N};   \
+        for (unsigned op = 0; op < 7; op++) {                                                      \
+            uint32_t before = cf | FLAG_ZF;                                                        \
+            flags_set_oszapc(c, before);                                                           \
+            uint32_t got = fn[op](c, a, count);                                                    \
+            struct result w = ref_shift(op, a, count, N, cf);                                      \
+            /* rotates leave SF ZF AF PF, shifts define them but AF; OF only for count 1 */        \
+            uint32_t mask = FLAG_CF | (count == 1 ? FLAG_OF : 0);                                  \
+            if (op >= 4) {                                                                         \
+                /* a shift by the width or more: CF is undefined */                                \
+                mask = (mask & (count >= N ? ~(uint32_t)FLAG_CF : ~0u)) | FLAG_SF | FLAG_ZF |      \
+                       FLAG_PF;                                                                    \
+            } else {                                                                               \
+                w.f = (w.f & (FLAG_CF | FLAG_OF)) | FLAG_ZF;                                       \
+                mask |= FLAG_SF | FLAG_ZF | FLAG_PF | FLAG_AF;                                     \
+            }                                                                                      \
+            if (count == 0) {                                                                      \
+                w.f = before;                                                                      \
+                mask = FLAGS_OSZAPC;                                                               \
+            }                                                                                      \
+            expect(c, "shift", a, op << 8 | count, got, w, mask);                                  \
+        }                                                                                          \
     } while (0)
 
 START_TEST(shifts)

@@ -1,6 +1,6 @@
 /*
- * HPET: registers, counter, one-shot and periodic comparators in 32 and 64 bits, edge and level, routes, legacy
- * replacement, round trips, a storm of accesses.
+ * HPET: registers, counter, one-shot and periodic comparators in 32 and 64 bits, edge and level,
+ * routes, legacy replacement, round trips, a storm of accesses.
  */
 #include "devices/hpet.h"
 

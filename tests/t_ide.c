@@ -1,6 +1,6 @@
 /*
- * IDE channel and ATA disk: reset, selection, PIO and DMA in every address mode, interrupts, errors,
- * late hosts, and snapshots in the middle of transfers.
+ * IDE channel and ATA disk: reset, selection, PIO and DMA in every address mode, interrupts,
+ * errors, late hosts, and snapshots in the middle of transfers.
  */
 #include "tests/ide_rig.h"
 

@@ -1,6 +1,7 @@
 /*
- * Local APIC: registers and their writable bits, priorities, EOI, errors, interprocessor interrupts, pins,
- * virtual wire, timer in all its modes, base address, round trips, a storm of accesses.
+ * Local APIC: registers and their writable bits, priorities, EOI, errors, interprocessor
+ * interrupts, pins, virtual wire, timer in all its modes, base address, round trips, a storm of
+ * accesses.
  */
 #include "devices/lapic.h"
 

@@ -1,6 +1,7 @@
 /*
- * The whole machine through its public header: the demo boots to its ready line, twice alike; a state saved at
- * a random moment and loaded into a new machine goes on to the same end; input, reset, media, power-off.
+ * The whole machine through its public header: the demo boots to its ready line, twice alike; a
+ * state saved at a random moment and loaded into a new machine goes on to the same end; input,
+ * reset, media, power-off.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -186,8 +187,8 @@ END_TEST
 START_TEST(triple_fault)
 {
     /* cli ; lidt [zero] ; int3 */
-    static const uint8_t code[] = {0xfa, 0x2e, 0x0f, 0x01, 0x1e, 0x10, 0x7c, 0xcc, 0xf4, 0, 0, 0, 0, 0, 0, 0,
-                                   0, 0, 0, 0, 0, 0};
+    static const uint8_t code[] = {0xfa, 0x2e, 0x0f, 0x01, 0x1e, 0x10, 0x7c, 0xcc, 0xf4, 0, 0,
+                                   0,    0,    0,    0,    0,    0,    0,    0,    0,    0, 0};
     struct console out = {{0}, 0};
     struct oxbow *m = boot(code, sizeof code, &out, true);
     ck_assert_int_eq(oxbow_run(m, 1000000000), OXBOW_CRASH);

@@ -1,6 +1,7 @@
 /*
- * Trace cache: loops and links, self-modifying code in every shape that has broken emulators, code written
- * through another mapping and by DMA, page-crossing instructions, equal results of both layers.
+ * Trace cache: loops and links, self-modifying code in every shape that has broken emulators, code
+ * written through another mapping and by DMA, page-crossing instructions, equal results of both
+ * layers.
  */
 #include "tests/cpu_fixture.h"
 
@@ -153,7 +154,10 @@ START_TEST(page_crossing)
 }
 END_TEST
 
-/* The second page of a crossing instruction is not there: #PF with CR2 = its start, EIP at the instruction. */
+/*
+ * The second page of a crossing instruction is not there: #PF with CR2 = its start, EIP at the
+ * instruction.
+ */
 START_TEST(crossing_into_unmapped)
 {
     static const uint8_t code[] = {0xb8, 1, 2, 3, 4, 0xf4};
