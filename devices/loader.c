@@ -11,6 +11,12 @@
 /* Linux: where the real-mode part, the command line and the rest go (boot.rst, "memory map"). */
 #define LINUX_SETUP 0x10000u
 #define LINUX_CMDLINE 0x20000u
+/*
+ * Offsets from the real-mode part: the end of its heap, and the command line of protocols before
+ * 2.02, which must lie in the segment and in what the kernel moves to 90000h.
+ */
+#define LINUX_HEAP_END 0xe000u
+#define LINUX_OLD_CMDLINE 0x9800u
 #define LINUX_KERNEL 0x100000u
 /* Firmware keeps its tables at the top of memory: the initial RAM disk stays below. */
 #define TOP_RESERVE 0x100000u
@@ -162,12 +168,17 @@ static void load_linux(struct loader *l)
     head[0x210] = 0xff; /* loader without an assigned number */
     head[0x211] |= 0x80; /* heap_end_ptr is valid */
     put16(head + 0x1fa, video_mode(l->cmdline));
-    put16(head + 0x224, (uint16_t)(LINUX_CMDLINE - LINUX_SETUP - 0x200));
+    uint32_t cmdline_size = (uint32_t)strlen(l->cmdline) + 1;
+    uint32_t cmdline = LINUX_CMDLINE;
     if (version >= 0x202) {
-        put32(head + 0x228, LINUX_CMDLINE);
+        put16(head + 0x224, LINUX_HEAP_END - 0x200);
+        put32(head + 0x228, cmdline);
     } else {
+        cmdline = LINUX_SETUP + LINUX_OLD_CMDLINE;
+        put16(head + 0x224, LINUX_OLD_CMDLINE - 0x200);
         put16(head + 0x20, 0xa33f);
-        put16(head + 0x22, (uint16_t)(LINUX_CMDLINE - LINUX_SETUP));
+        put16(head + 0x22, LINUX_OLD_CMDLINE);
+        put16(head + 0x212, (uint16_t)(LINUX_OLD_CMDLINE + cmdline_size));
     }
     if (l->initrd_len) {
         put32(head + 0x218, initrd);
@@ -175,7 +186,7 @@ static void load_linux(struct loader *l)
         bus_write_block(l->mem, initrd, l->initrd, l->initrd_len);
     }
     bus_write_block(l->mem, LINUX_SETUP, head, n);
-    bus_write_block(l->mem, LINUX_CMDLINE, l->cmdline, strlen(l->cmdline) + 1);
+    bus_write_block(l->mem, cmdline, l->cmdline, cmdline_size);
     bus_write_block(l->mem, LINUX_KERNEL, l->kernel + setup, l->kernel_len - setup);
     l->answer[0] = LOADER_LINUX;
     l->answer[1] = LINUX_SETUP >> 4;
