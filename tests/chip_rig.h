@@ -11,6 +11,7 @@
 
 #include "devices/device.h"
 #include "devices/irq.h"
+#include "tests/suite.h"
 
 #define RIG_IPS 1000000000u
 #define RIG_RAM (1u << 20)
@@ -155,17 +156,11 @@ static inline int rig_main(const char *name, void (*add)(TCase *t))
 {
     Suite *s = suite_create(name);
     TCase *t = tcase_create(name);
-    SRunner *run;
-    int failed;
 
     tcase_set_timeout(t, 60);
     add(t);
     suite_add_tcase(s, t);
-    run = srunner_create(s);
-    srunner_run_all(run, CK_ENV);
-    failed = srunner_ntests_failed(run);
-    srunner_free(run);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }
 
 #endif

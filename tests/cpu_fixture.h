@@ -10,6 +10,7 @@
 
 #include "cpu/exec.h"
 #include "cpu/trace.h"
+#include "tests/suite.h"
 
 #define FIX_RAM (16u << 20)
 #define FIX_CODE 0x1000u
@@ -85,11 +86,7 @@ static inline void fix_run(struct fixture *f, uint64_t max)
             tcase_add_test(t, tests[k]);                                                       \
         }                                                                                      \
         suite_add_tcase(s, t);                                                                 \
-        SRunner *r = srunner_create(s);                                                        \
-        srunner_run_all(r, CK_ENV);                                                            \
-        int failed = srunner_ntests_failed(r);                                                 \
-        srunner_free(r);                                                                       \
-        return failed != 0;                                                                    \
+        return suite_run(s);                                                                   \
     }
 
 #endif

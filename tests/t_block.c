@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "devices/block.h"
+#include "tests/suite.h"
 
 static void note(struct block_req *req, enum block_error error)
 {
@@ -238,8 +239,6 @@ int main(void)
 {
     Suite *s = suite_create("block");
     TCase *t = tcase_create("block");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, file_read_write);
     tcase_add_test(t, file_locks);
@@ -248,9 +247,5 @@ int main(void)
     tcase_add_test(t, overlay);
     tcase_add_test(t, overlay_over_a_late_base);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -7,6 +7,7 @@
 
 #include "memory/bus.h"
 #include "memory/bytes.h"
+#include "tests/suite.h"
 
 struct window {
     unsigned reads, writes;
@@ -377,8 +378,6 @@ int main(void)
 {
     Suite *s = suite_create("bus");
     TCase *t = tcase_create("bus");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, empty_spaces);
     tcase_add_test(t, ports_split_and_merge);
@@ -390,9 +389,5 @@ int main(void)
     tcase_add_test(t, page_needs_to_be_whole);
     tcase_add_test(t, random_maps_agree_with_a_model);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

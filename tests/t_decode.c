@@ -11,6 +11,7 @@
 
 #include "cpu/decode.h"
 #include "cpu/disasm.h"
+#include "tests/suite.h"
 
 struct text_case {
     const char *hex;
@@ -777,8 +778,6 @@ int main(void)
 {
     Suite *suite = suite_create("decode");
     TCase *tc = tcase_create("decode");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, addressing_16);
@@ -796,9 +795,5 @@ int main(void)
     tcase_add_test(tc, truncation);
     tcase_add_test(tc, text_fits);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cpu/ops.h"
+#include "tests/suite.h"
 
 static struct cpu *cpu_blank(void)
 {
@@ -279,9 +280,5 @@ int main(void)
     tcase_add_test(t, shifts);
     tcase_add_test(t, images);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

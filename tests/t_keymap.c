@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "gui/keymap.h"
+#include "tests/suite.h"
 
 START_TEST(samples)
 {
@@ -55,16 +56,10 @@ int main(void)
 {
     Suite *s = suite_create("keymap");
     TCase *t = tcase_create("keymap");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, samples);
     tcase_add_test(t, no_code_twice);
     tcase_add_test(t, no_such_key);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -10,6 +10,7 @@
 #include "cpu/system.h"
 #include "cpu_fixture.h"
 #include "memory/bytes.h"
+#include "tests/suite.h"
 
 enum { IDT = 0x2000, GDT = 0x3000, HANDLERS = 0x4000, DATA = 0x100000 };
 
@@ -319,7 +320,6 @@ int main(void)
     const TTest *const each[] = {rows, eflags, cr4_bits, cr0_bits, leaves};
     Suite *s = suite_create("models");
     TCase *t = tcase_create("models");
-    int failed;
 
     tcase_set_timeout(t, 120);
     for (size_t k = 0; k < ARRAY_LEN(each); k++) {
@@ -327,9 +327,5 @@ int main(void)
     }
     tcase_add_test(t, feature_edits);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

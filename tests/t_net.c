@@ -14,6 +14,7 @@
 #include "gui/options.h"
 #include "gui/pcap.h"
 #include "memory/bytes.h"
+#include "tests/suite.h"
 
 static struct options o;
 static struct err e;
@@ -405,9 +406,5 @@ int main(void)
     tcase_add_test(t, user_network);
     tcase_add_test(t, user_refused);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

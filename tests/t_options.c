@@ -11,6 +11,7 @@
 #include "gui/inifile.h"
 #include "gui/options.h"
 #include "gui/optvalue.h"
+#include "tests/suite.h"
 
 #define MAX_WORDS 24
 
@@ -504,17 +505,11 @@ int main(void)
     };
     Suite *s = suite_create("options");
     TCase *t = tcase_create("options");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     for (unsigned n = 0; n < ARRAY_LEN(tests); n++) {
         tcase_add_test(t, tests[n]);
     }
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "gui/png.h"
+#include "tests/suite.h"
 
 #define FILE_NAME "t_png.out"
 
@@ -97,15 +98,9 @@ int main(void)
 {
     Suite *s = suite_create("png");
     TCase *t = tcase_create("png");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, round_trip);
     tcase_add_test(t, failures);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cpu_fixture.h"
+#include "tests/suite.h"
 
 enum { ROM_SIZE = 65536, LOG_MAX = 1 << 17 };
 
@@ -169,10 +170,8 @@ END_TEST
 int main(void)
 {
     FILE *rom = fopen(rom_path(), "rb");
-    SRunner *r;
     Suite *s;
     TCase *t;
-    int failed;
 
     if (!rom) {
         return 77; /* skipped: no nasm */
@@ -185,9 +184,5 @@ int main(void)
     tcase_add_test(t, generic_layer);
     tcase_add_test(t, saved_and_loaded);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

@@ -8,6 +8,7 @@
 
 #include "devices/sched.h"
 #include "memory/bytes.h"
+#include "tests/suite.h"
 
 struct probe {
     struct sched *s;
@@ -312,8 +313,6 @@ int main(void)
 {
     Suite *s = suite_create("sched");
     TCase *t = tcase_create("sched");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, order_and_ties);
     tcase_add_test(t, rescheduling_from_an_event);
@@ -325,9 +324,5 @@ int main(void)
     tcase_add_test(t, hold_stops_the_round);
     tcase_add_test(t, snapshot_keeps_times_and_ties);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

@@ -11,6 +11,7 @@
 #include "gui/cp437.h"
 #include "gui/keynames.h"
 #include "gui/script.h"
+#include "tests/suite.h"
 
 static struct script s;
 static struct err e;
@@ -199,8 +200,6 @@ int main(void)
 {
     Suite *suite = suite_create("script");
     TCase *parse = tcase_create("parse"), *runs = tcase_create("run");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(parse, words);
     tcase_add_test(parse, mistakes);
@@ -214,9 +213,5 @@ int main(void)
     tcase_add_test(runs, demo_state);
     tcase_add_test(runs, demo_fails);
     suite_add_tcase(suite, runs);
-    r = srunner_create(suite);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

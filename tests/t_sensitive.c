@@ -10,6 +10,7 @@
 #include "cpu/system.h"
 #include "cpu_fixture.h"
 #include "memory/bytes.h"
+#include "tests/suite.h"
 
 enum {
     GDT = 0x2000, LDT = 0x2800, IDT = 0x3000, TSS = 0x3800, HANDLERS = 0x4000, DATA = 0x6000,
@@ -600,7 +601,6 @@ int main(void)
                                  v86_segments, call_gate_inward, iret_from_the_kernel};
     Suite *s = suite_create("sensitive");
     TCase *t = tcase_create("sensitive");
-    int failed;
 
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, exceptions, 0, MODES);
@@ -608,9 +608,5 @@ int main(void)
         tcase_add_test(t, rest[k]);
     }
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return suite_run(s);
 }

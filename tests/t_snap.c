@@ -7,6 +7,7 @@
 
 #include "devices/device.h"
 #include "memory/bytes.h"
+#include "tests/suite.h"
 
 struct thing {
     struct device d;
@@ -258,8 +259,6 @@ int main(void)
 {
     Suite *s = suite_create("snap");
     TCase *t = tcase_create("snap");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, fields_round_trip);
     tcase_add_test(t, older_version_keeps_reset_value);
@@ -267,9 +266,5 @@ int main(void)
     tcase_add_test(t, sums);
     tcase_add_test(t, device_list);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

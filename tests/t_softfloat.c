@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cpu/softfloat.h"
+#include "tests/suite.h"
 
 #define ONE ((struct f80){ (uint64_t)1 << 63, 0x3fff })
 #define INF ((struct f80){ (uint64_t)1 << 63, 0x7fff })
@@ -694,8 +695,6 @@ int main(void)
 {
     Suite *suite = suite_create("softfloat");
     TCase *t = tcase_create("softfloat");
-    SRunner *r;
-    int failed;
 
     tcase_set_timeout(t, 60);
     tcase_add_test(t, rounding_of_one_third);
@@ -722,9 +721,5 @@ int main(void)
     tcase_add_test(t, arctangent);
     tcase_add_test(t, logarithms_and_power);
     suite_add_tcase(suite, t);
-    r = srunner_create(suite);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

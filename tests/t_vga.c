@@ -13,6 +13,7 @@
 #include "devices/vga.h"
 #include "devices/vga_pci.h"
 #include "memory/bytes.h"
+#include "tests/suite.h"
 
 #define IPS 100000000u
 #define LFB VGA_LFB_ISA
@@ -1815,16 +1816,10 @@ static void add_rest(Suite *s)
 int main(void)
 {
     Suite *s = suite_create("vga");
-    SRunner *r;
-    int failed;
 
     add_registers(s);
     add_memory(s);
     add_screen(s);
     add_rest(s);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }

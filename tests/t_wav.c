@@ -9,6 +9,7 @@
 #include "gui/hostfile.h"
 #include "gui/wav.h"
 #include "memory/bytes.h"
+#include "tests/suite.h"
 
 static char path[] = "/tmp/t_wav.XXXXXX";
 
@@ -143,17 +144,11 @@ int main(void)
     const TTest *const tests[] = {contents, sizes_on_the_way, replaced, pipe_has_no_sizes};
     Suite *s = suite_create("wav");
     TCase *t = tcase_create("wav");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
     for (unsigned n = 0; n < ARRAY_LEN(tests); n++) {
         tcase_add_test(t, tests[n]);
     }
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(s);
 }
