@@ -95,6 +95,7 @@ struct oxbow_config {
     bool boot_menu;            /* our BIOS and SeaBIOS ask for a key that shows their boot menu */
     bool hpet;                 /* the high precision event timer exists */
     bool no_vga;
+    bool no_vmport;            /* without the VMware backdoor, the port of an absolute pointer */
     bool no_reboot;            /* a reset request or triple fault ends the run */
     struct oxbow_rtc rtc;      /* all zero: 2000-01-01 00:00:00 */
     struct log log;            /* sink and level; zero: silent */
@@ -146,6 +147,13 @@ void oxbow_key(struct oxbow *m, unsigned key, bool down, uint64_t at);
  * right, 4 middle.
  */
 void oxbow_mouse(struct oxbow *m, int dx, int dy, int dz, unsigned buttons, uint64_t at);
+/*
+ * A place on the screen, 0..65535 from left to right and top to bottom, for guests that want places
+ * instead of motion (oxbow_mouse_absolute); others see only wheel and buttons of it.
+ */
+void oxbow_mouse_place(struct oxbow *m, unsigned x, unsigned y, int dz, unsigned buttons,
+                       uint64_t at);
+bool oxbow_mouse_absolute(const struct oxbow *m);
 /* A byte received by serial port n; queued until the guest's UART has room. */
 void oxbow_serial_input(struct oxbow *m, unsigned n, uint8_t byte);
 /*

@@ -24,7 +24,7 @@ struct input_event {
     uint8_t kind;     /* enum input_kind */
     uint8_t port;     /* serial port; mouse: buttons */
     uint16_t code;    /* key, serial byte, length of the frame (0: the cable is what changes) */
-    bool down;        /* key; cable: plugged in */
+    bool down;        /* key; cable: plugged in; mouse: dx and dy are a place (unsigned) */
     int16_t dx, dy, dz;
     uint8_t *frame;   /* owned by the queue */
 };

@@ -12,6 +12,7 @@
 
 #include "devices/audio.h"
 #include "devices/vga.h"
+#include "devices/vmport.h"
 
 /*
  * 400 million instructions a second: a plausible clock rate, and near what an interpreter reaches.
@@ -307,6 +308,20 @@ void oxbow_mouse(struct oxbow *m, int dx, int dy, int dz, unsigned buttons, uint
 {
     put_input(m, (struct input_event){.at = at, .kind = INPUT_MOUSE, .port = (uint8_t)buttons,
                                       .dx = (int16_t)dx, .dy = (int16_t)dy, .dz = (int16_t)dz});
+}
+
+void oxbow_mouse_place(struct oxbow *m, unsigned x, unsigned y, int dz, unsigned buttons,
+                       uint64_t at)
+{
+    put_input(m, (struct input_event){
+                     .at = at, .kind = INPUT_MOUSE, .port = (uint8_t)buttons, .down = true,
+                     .dx = (int16_t)(uint16_t)MIN(x, 0xffffu),
+                     .dy = (int16_t)(uint16_t)MIN(y, 0xffffu), .dz = (int16_t)dz});
+}
+
+bool oxbow_mouse_absolute(const struct oxbow *m)
+{
+    return m->pc.vmport && vmport_absolute(m->pc.vmport);
 }
 
 void oxbow_serial_input(struct oxbow *m, unsigned n, uint8_t byte)

@@ -41,6 +41,7 @@
 #include "devices/uart16550.h"
 #include "devices/vga.h"
 #include "devices/vga_pci.h"
+#include "devices/vmport.h"
 
 #define SOUTH_BRIDGE_SLOT 1
 #define VGA_SLOT 2
@@ -412,6 +413,40 @@ static bool build_keyboard(struct oxbow *m, struct err *e)
                &(struct port92_config){0x92, a20_port92, soft_reset, m}, e);
 }
 
+static enum cpu_reg backdoor_reg(enum vmport_reg r)
+{
+    static const uint8_t reg[VMPORT_REGS] = {CPU_EAX, CPU_EBX, CPU_ECX,
+                                             CPU_EDX, CPU_ESI, CPU_EDI};
+    return (enum cpu_reg)reg[r];
+}
+
+static uint32_t backdoor_get(void *ctx, enum vmport_reg r)
+{
+    const struct oxbow *m = ctx;
+    return (uint32_t)cpu_get_reg(m->cpu, backdoor_reg(r));
+}
+
+static void backdoor_set(void *ctx, enum vmport_reg r, uint32_t v)
+{
+    struct oxbow *m = ctx;
+    cpu_set_reg(m->cpu, backdoor_reg(r), v);
+}
+
+static void backdoor_news(void *ctx)
+{
+    struct oxbow *m = ctx;
+    ps2mouse_nudge(m->pc.mouse);
+}
+
+#define BACKDOOR_PORT 0x5658
+
+static bool build_backdoor(struct oxbow *m, struct err *e)
+{
+    struct vmport_config c = {BACKDOOR_PORT, backdoor_get, backdoor_set, backdoor_news, m};
+    m->pc.vmport = m->cfg.no_vmport ? NULL : add(m, &vmport_class, "vmport", &c, e);
+    return m->cfg.no_vmport || m->pc.vmport;
+}
+
 /* COM1 and COM3 share IRQ 4, COM2 and COM4 IRQ 3: the line is high while either asks. */
 static void set_serial_irq(void *to, unsigned n, bool level)
 {
@@ -730,7 +765,7 @@ static bool fill_fwcfg(struct oxbow *m, struct err *e)
 bool pc_build(struct oxbow *m, struct err *e)
 {
     if (!build_audio(m, e) || !build_apic(m, e) || !build_core(m, e) || !build_clock(m, e) ||
-        !build_keyboard(m, e) || !build_serial(m, e) || !build_disks(m, e) || !build_power(m, e) ||
+        !build_keyboard(m, e) || !build_backdoor(m, e) || !build_serial(m, e) || !build_disks(m, e) || !build_power(m, e) ||
         !build_video(m, e) || !build_network(m, e) || !build_sound(m, e) || !build_debug(m, e) ||
         !build_rom(m, e) || !fill_fwcfg(m, e)) {
         return false;
@@ -774,6 +809,24 @@ static void net_input(struct device *nic, const struct input_event *ev)
     }
 }
 
+/* A driver that listens to the backdoor takes the mouse over. */
+static void mouse_input(struct pc *pc, const struct input_event *ev)
+{
+    bool place = ev->down;
+
+    if (pc->vmport && vmport_enabled(pc->vmport) && place == vmport_absolute(pc->vmport)) {
+        if (place) {
+            vmport_place(pc->vmport, (uint16_t)ev->dx, (uint16_t)ev->dy, ev->dz, ev->port);
+        } else {
+            vmport_move(pc->vmport, ev->dx, ev->dy, ev->dz, ev->port);
+        }
+    } else if (place) {
+        ps2mouse_move(pc->mouse, 0, 0, ev->dz, ev->port);
+    } else {
+        ps2mouse_move(pc->mouse, ev->dx, ev->dy, ev->dz, ev->port);
+    }
+}
+
 bool pc_input(struct oxbow *m, const struct input_event *ev)
 {
     struct pc *pc = &m->pc;
@@ -789,7 +842,7 @@ bool pc_input(struct oxbow *m, const struct input_event *ev)
         ps2kbd_key(pc->kbd, ev->code, ev->down);
         return true;
     case INPUT_MOUSE:
-        ps2mouse_move(pc->mouse, ev->dx, ev->dy, ev->dz, ev->port);
+        mouse_input(pc, ev);
         return true;
     default:
         if (pc->uart[ev->port & 3]) {

@@ -18,7 +18,7 @@ struct pc {
     struct device *ide[2], *fdc, *vga, *fwcfg;
     struct device *lapic, *ioapic; /* with a CPU that has a local APIC */
     struct device *uart[4], *nic[4];
-    struct device *audio, *sb16;
+    struct device *audio, *sb16, *vmport;
     unsigned speaker_input; /* of the mixer */
     uint8_t serial_irq[2]; /* which UART of a shared line asks */
     bool a20_kbc, a20_port92, nmi_masked;

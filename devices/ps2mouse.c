@@ -35,6 +35,7 @@ struct ps2mouse {
     uint8_t refused;           /* parameters refused in a row */
     uint8_t last[4], last_len; /* for resend */
     bool double_scale, remote, wrap, reporting;
+    bool nudged; /* a report is due although nothing moved */
 };
 
 static int32_t clamp(int32_t v, int32_t lo, int32_t hi)
@@ -109,6 +110,7 @@ static void report(struct ps2mouse *m)
         n = 4;
     }
     m->reported = m->buttons;
+    m->nudged = false;
     m->last_report = sched_now(m->dev.env->sched);
     put(m, packet, n);
 }
@@ -118,7 +120,7 @@ static bool something_new(const struct ps2mouse *m)
     uint8_t visible = m->id == ID_EXPLORER ? 0x1f : 0x07;
 
     return (int32_t)m->dx / ONE || (int32_t)m->dy / ONE || (m->dz && m->id != ID_STANDARD) ||
-           ((m->buttons ^ m->reported) & visible);
+           ((m->buttons ^ m->reported) & visible) || m->nudged;
 }
 
 /* Plans the next report of stream mode: a sample period after the last, if there is news. */
@@ -160,9 +162,18 @@ void ps2mouse_move(struct device *d, int dx, int dy, int dz, unsigned buttons)
     mouse_schedule(m);
 }
 
+void ps2mouse_nudge(struct device *d)
+{
+    struct ps2mouse *m = (struct ps2mouse *)d;
+
+    m->nudged = m->reporting && !m->remote;
+    mouse_schedule(m);
+}
+
 static void forget_movement(struct ps2mouse *m)
 {
     m->dx = m->dy = m->dz = 0;
+    m->nudged = false;
 }
 
 static void set_defaults(struct ps2mouse *m)
@@ -424,6 +435,7 @@ static const struct snap_field ps2mouse_state[] = {
     SNAP_F(struct ps2mouse, remote, SNAP_BOOL),
     SNAP_F(struct ps2mouse, wrap, SNAP_BOOL),
     SNAP_F(struct ps2mouse, reporting, SNAP_BOOL),
+    {"nudged", (uint32_t)offsetof(struct ps2mouse, nudged), 1, SNAP_BOOL, 2},
     SNAP_END,
 };
 
@@ -433,6 +445,6 @@ const struct device_class ps2mouse_class = {
     .init = ps2mouse_init,
     .reset = ps2mouse_reset,
     .state = ps2mouse_state,
-    .state_version = 1,
+    .state_version = 2,
     .post_load = ps2mouse_post_load,
 };

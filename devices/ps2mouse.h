@@ -23,5 +23,7 @@ struct ps2_port ps2mouse_port(struct device *d);
  * user (scroll down); buttons is the mask of those that are down now.
  */
 void ps2mouse_move(struct device *d, int dx, int dy, int dz, unsigned buttons);
+/* A report is due, though nothing moved: another device has news for this one's driver. */
+void ps2mouse_nudge(struct device *d);
 
 #endif

@@ -115,6 +115,9 @@ bool nets_open(struct nets *n, const struct options *o, struct oxbow *m,
         struct netport *p = &n->port[k];
 
         p->m = m;
+        if (o->nic[k].link_off && !o->loadstate) {
+            oxbow_net_link(m, k, false); /* a saved state knows better */
+        }
         if (o->nic[k].net >= 0) {
             n->any = true;
             if (!open_port(p, &o->netdev[o->nic[k].net], is_input, ctx, e)) {

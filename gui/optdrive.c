@@ -252,15 +252,20 @@ bool opt_boot(struct options *o, const char *value, struct err *e)
 bool opt_machine(struct options *o, const char *value, struct err *e)
 {
     struct optpair p;
+    bool on;
 
     while (optvalue_next(&value, &p)) {
         if (*p.key == 0 || strcmp(p.key, "type") == 0) {
             if (strcmp(p.value, "pc") != 0) {
                 return err_set(e, "-machine %s: there is one machine, the pc", p.value);
             }
-        } else if (strcmp(p.key, "hpet") != 0 || !optvalue_switch(p.value, &o->hpet)) {
-            return err_set(e, "-machine %s=%s: this setting is not there; use hpet=on|off", p.key,
-                           p.value);
+        } else if (strcmp(p.key, "hpet") == 0 && optvalue_switch(p.value, &on)) {
+            o->hpet = on;
+        } else if (strcmp(p.key, "vmport") == 0 && optvalue_switch(p.value, &on)) {
+            o->no_vmport = !on;
+        } else {
+            return err_set(e, "-machine %s=%s: this setting is not there; use hpet=on|off and "
+                              "vmport=on|off", p.key, p.value);
         }
     }
     return true;

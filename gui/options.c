@@ -39,8 +39,9 @@ static const struct opt table[] = {
     {"Machine", OPT_GROUP, 0, 0, 0, 0},
     {"m", OPT_MEMORY, 0, 0, "SIZE", "guest memory in MB, or with K, M or G (default 64)"},
     {"cpu", OPT_CPU, 0, 0, "MODEL", "processor, with +feature,-feature; `help` lists the models"},
-    {"machine", OPT_MACHINE, 0, 0, "[pc][,hpet=on]", "hpet: with a high precision event timer"},
-    {"M", OPT_MACHINE, 0, 0, "[pc][,hpet=on]", "the same"},
+    {"machine", OPT_MACHINE, 0, 0, "[pc][,hpet=on][,vmport=off]",
+     "hpet: with a high precision event timer; vmport: no port for a pointer that knows its place"},
+    {"M", OPT_MACHINE, 0, 0, "[pc]...", "the same"},
     {"vga", OPT_VGA, 0, 0, "std|none", "display adapter"},
     {"device", OPT_DEVICE, 0, 0, "isa-debug-exit[,iobase=P][,iosize=N]",
      "a port that ends the run with status (value << 1) | 1; also network adapters, see -netdev"},
@@ -83,7 +84,7 @@ static const struct opt table[] = {
     {"Network", OPT_GROUP, 0, 0, 0, 0},
     {"nic", OPT_NIC, 0, 0, "user|socket|dgram|tap|none[,model=ne2k_pci|ne2k_isa][,mac=..]...",
      "a network adapter and what it is connected to (default: none); also iobase=, irq= (ISA), "
-     "romfile= (PCI), dump=FILE; user: hostfwd=tcp::P-:P, guestfwd=, restrict=on, tftp=DIR, "
+     "romfile= (PCI), link=off, dump=FILE; user: hostfwd=tcp::P-:P, guestfwd=, restrict=on, tftp=DIR, "
      "bootfile=F; socket: udp=HOST:PORT,localaddr=HOST:PORT or mcast=GROUP:PORT; tap: ifname=NAME"},
     {"netdev", OPT_NETDEV, 0, 0, "user|socket|dgram|tap,id=NAME[,...]",
      "the same without an adapter, for -device ne2k_pci,netdev=NAME"},

@@ -48,7 +48,7 @@ struct options {
     const char *cpu, *boot, *bios, *vgabios, *kernel, *initrd, *append, *name;
     const char *loadstate, *savestate, *postlog;
     uint64_t ips, stop_at;
-    bool has_stop_at, no_vga, nographic, full_screen, snapshot;
+    bool has_stop_at, no_vga, no_vmport, nographic, full_screen, snapshot;
     bool no_reboot, no_shutdown, hash, stats, boot_menu, hpet;
     enum options_display display;
     struct drive_option floppy[2], ide[4];

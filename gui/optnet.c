@@ -112,6 +112,15 @@ static enum word nic_word(struct options *o, struct nic_option *nic, const char 
     if (strcmp(p->key, "romfile") == 0) {
         return file(o, &nic->romfile, dir, p->value, e);
     }
+    if (strcmp(p->key, "link") == 0) {
+        bool on;
+
+        if (!optvalue_switch(p->value, &on)) {
+            return judged(err_set(e, "%s link=%s: write on or off", option, p->value));
+        }
+        nic->link_off = !on;
+        return WORD_OK;
+    }
     return WORD_UNKNOWN;
 }
 
@@ -390,7 +399,7 @@ bool opt_nic_device(struct options *o, const char *driver, const char *words, co
         if (w != WORD_OK) {
             return w == WORD_BAD ? false
                                  : err_set(e, "-device %s,%s=: it has the settings netdev, mac, "
-                                              "iobase, irq and romfile", driver,
+                                              "iobase, irq, romfile and link", driver,
                                            *p.key ? p.key : p.value);
         }
     }

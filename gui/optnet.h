@@ -33,6 +33,7 @@ struct nic_option {
     uint16_t iobase;
     uint8_t irq;
     const char *romfile;
+    bool link_off;      /* the cable is pulled at power-on */
     const char *netdev; /* of -device; NULL: net says it */
     int net;            /* index of its net_option; -1: no cable */
 };

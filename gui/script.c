@@ -159,6 +159,7 @@ static bool is_drive(const char *w)
 static const char *misfit(char kind, const char *word)
 {
     uint64_t n;
+    bool on;
     unsigned codes[KEYNAMES_MAX];
 
     switch (kind) {
@@ -175,6 +176,8 @@ static const char *misfit(char kind, const char *word)
     case 'o':
         return script_port(word) >= 0 && script_port(word) < 4 ? NULL
                                                                : "not serial or serial2 to serial4";
+    case 'w':
+        return optvalue_switch(word, &on) ? NULL : "not on or off";
     case 'd':
         return is_drive(word) ? NULL : "no drive; there are fda, fdb and hda to hdd";
     case 'x':

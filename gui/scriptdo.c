@@ -286,6 +286,44 @@ static enum script_result do_mouse(struct script_run *r, const struct script_lin
     return pass_time(r, KEY_GAP_US, e);
 }
 
+/* A place on the guest's screen, in its pixels. */
+static enum script_result do_point(struct script_run *r, const struct script_line *l,
+                                   struct err *e)
+{
+    const struct surface *s = oxbow_surface(r->vm.m);
+    unsigned buttons = l->argc > 2 ? (unsigned)strtol(l->argv[2], NULL, 0) & 7 : 0;
+    uint64_t x = 0, y = 0;
+
+    optvalue_scaled(l->argv[0], 1000, 1, &x);
+    optvalue_scaled(l->argv[1], 1000, 1, &y);
+    if (!s || x >= s->w || y >= s->h) {
+        err_set(e, "point: this is not on the screen");
+        return SCRIPT_FAILED;
+    }
+    if (!oxbow_mouse_absolute(r->vm.m)) {
+        err_set(e, "point: the guest has no driver for a pointer that knows its place");
+        return SCRIPT_FAILED;
+    }
+    oxbow_mouse_place(r->vm.m, (unsigned)(x * 0xffff / MAX(s->w - 1, 1u)),
+                      (unsigned)(y * 0xffff / MAX(s->h - 1, 1u)), 0, buttons, 0);
+    return pass_time(r, KEY_GAP_US, e);
+}
+
+static enum script_result do_link(struct script_run *r, const struct script_line *l, struct err *e)
+{
+    uint64_t nic = 0;
+    bool on = false;
+
+    optvalue_scaled(l->argv[0], 1000, 1, &nic);
+    optvalue_switch(l->argv[1], &on);
+    if (nic < 1 || nic > r->vm.o.nics) {
+        err_set(e, "link %s: the machine has %u network adapters", l->argv[0], r->vm.o.nics);
+        return SCRIPT_BAD;
+    }
+    oxbow_net_link(r->vm.m, (unsigned)nic - 1, on);
+    return SCRIPT_PASSED;
+}
+
 /* --- output -------------------------------------------------------------------------------- */
 
 static enum script_result do_screenshot(struct script_run *r, const struct script_line *l,
@@ -324,7 +362,8 @@ static enum script_result do_print(struct script_run *r UNUSED, const struct scr
 const struct script_verb script_verbs[] = {
     {"boot", "*", do_boot}, {"timeout", "s", do_timeout}, {"wait", "pt", do_wait},
     {"expect", "x|t", do_expect}, {"type", "t", do_type}, {"key", "k*", do_key},
-    {"send", "ot", do_send}, {"mouse", "ii|i", do_mouse}, {"sleep", "s", do_sleep},
+    {"send", "ot", do_send}, {"mouse", "ii|i", do_mouse},
+    {"point", "nn|i", do_point}, {"link", "nw", do_link}, {"sleep", "s", do_sleep},
     {"stop-at", "n", do_stop_at}, {"screenshot", "f", do_screenshot}, {"show", "p", do_show},
     {"print", "t", do_print}, {"media", "df", do_media}, {"savestate", "f", do_savestate},
     {"loadstate", "f", do_loadstate}, {"hash", "|t", do_hash}, {"reset", "", do_reset},

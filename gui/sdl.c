@@ -2,7 +2,8 @@
  * The SDL2 front end: events in, slices of the machine's time, pictures out.
  *
  * Keys go by place (scan code), not by what is printed on them.  The mouse belongs to the guest
- * after a click into the window, and to the host again after Ctrl+Alt (alone, or with G);
+ * after a click into the window, and to the host again after Ctrl+Alt (alone, or with G); while
+ * the guest has a driver that wants places, it is told where the host's pointer is, without that.
  * Ctrl+Alt+F is full screen, Ctrl+Alt+A the shape of a 4:3 monitor. Host time decides only how
  * much is run between two looks at the events, never what the guest sees: input enters through
  * oxbow_key() and oxbow_mouse().
@@ -30,6 +31,8 @@ struct front {
     bool chord;        /* Ctrl and Alt are down, and no other key since */
     int dx, dy, dz;    /* motion not handed over yet */
     unsigned buttons;
+    bool absolute;     /* the guest wants places; px and py are the last one */
+    unsigned px, py;
     struct throttle throttle;
     /* Host and guest time when the speed was last measured, what was idle then, and the result. */
     uint64_t host1, guest1, idle1, mips, percent;
@@ -40,7 +43,10 @@ struct front {
 
 static void flush_mouse(struct front *f)
 {
-    if (f->dx || f->dy || f->dz) {
+    if (f->absolute && f->dz) {
+        oxbow_mouse_place(f->m, f->px, f->py, f->dz, f->buttons, 0);
+        f->dz = 0;
+    } else if (f->dx || f->dy || f->dz) {
         oxbow_mouse(f->m, f->dx, f->dy, f->dz, f->buttons, 0);
         f->dx = f->dy = f->dz = 0;
     }
@@ -51,7 +57,11 @@ static void set_buttons(struct front *f, unsigned buttons)
     if (buttons != f->buttons) {
         flush_mouse(f);
         f->buttons = buttons;
-        oxbow_mouse(f->m, 0, 0, 0, buttons, 0);
+        if (f->absolute) {
+            oxbow_mouse_place(f->m, f->px, f->py, 0, buttons, 0);
+        } else {
+            oxbow_mouse(f->m, 0, 0, 0, buttons, 0);
+        }
     }
 }
 
@@ -61,7 +71,9 @@ static void set_title(struct front *f)
 
     snprintf(title, sizeof title, "Oxbow%s%.60s - %" PRIu64 " MIPS, %" PRIu64 " %% - %s",
              f->cfg->name ? ": " : "", f->cfg->name ? f->cfg->name : "", f->mips, f->percent,
-             f->grabbed ? "Ctrl+Alt releases the mouse" : "click to use the mouse");
+             f->absolute  ? "mouse integrated"
+             : f->grabbed ? "Ctrl+Alt releases the mouse"
+                          : "click to use the mouse");
     if (strcmp(title, f->title) != 0) {
         memcpy(f->title, title, sizeof title);
         SDL_SetWindowTitle(f->view.window, title);
@@ -100,6 +112,34 @@ static void set_grab(struct front *f, bool on)
     set_title(f);
 }
 
+/* Follows the guest's driver: it draws a pointer of its own in the place of the host's. */
+static void follow_driver(struct front *f)
+{
+    bool absolute = oxbow_mouse_absolute(f->m);
+
+    if (absolute == f->absolute) {
+        return;
+    }
+    set_grab(f, false);
+    set_buttons(f, 0);
+    f->absolute = absolute;
+    SDL_ShowCursor(absolute ? SDL_DISABLE : SDL_ENABLE);
+    set_title(f);
+}
+
+static void on_motion(struct front *f, const SDL_MouseMotionEvent *e)
+{
+    if (f->absolute) {
+        bool inside = sdl_view_place(&f->view, e->x, e->y, &f->px, &f->py);
+
+        SDL_ShowCursor(inside ? SDL_DISABLE : SDL_ENABLE);
+        oxbow_mouse_place(f->m, f->px, f->py, 0, f->buttons, 0);
+    } else if (f->grabbed) {
+        f->dx += e->xrel;
+        f->dy += e->yrel;
+    }
+}
+
 static unsigned button_bit(unsigned sdl_button)
 {
     return sdl_button == SDL_BUTTON_LEFT     ? 1
@@ -112,7 +152,7 @@ static void on_button(struct front *f, const SDL_MouseButtonEvent *e)
 {
     unsigned bit = button_bit(e->button);
 
-    if (f->grabbed) {
+    if (f->grabbed || f->absolute) {
         set_buttons(f, e->state == SDL_PRESSED ? f->buttons | bit : f->buttons & ~bit);
     } else if (e->state == SDL_PRESSED) {
         set_grab(f, true); /* this click is not the guest's */
@@ -156,7 +196,7 @@ static bool command_key(struct front *f, unsigned usage)
     }
     switch (usage) {
     case SDL_SCANCODE_G:
-        set_grab(f, !f->grabbed);
+        set_grab(f, !f->grabbed && !f->absolute);
         return true;
     case SDL_SCANCODE_F:
         sdl_view_set_full_screen(&f->view, !f->view.full_screen);
@@ -236,13 +276,10 @@ static void on_event(struct front *f, const SDL_Event *e)
         on_button(f, &e->button);
         break;
     case SDL_MOUSEMOTION:
-        if (f->grabbed) {
-            f->dx += e->motion.xrel;
-            f->dy += e->motion.yrel;
-        }
+        on_motion(f, &e->motion);
         break;
     case SDL_MOUSEWHEEL:
-        if (f->grabbed) {
+        if (f->grabbed || f->absolute) {
             f->dz -= e->wheel.direction == SDL_MOUSEWHEEL_FLIPPED ? -e->wheel.y : e->wheel.y;
         }
         break;
@@ -318,6 +355,7 @@ static enum oxbow_stop run_loop(struct front *f)
         sdl_audio_turn(&f->audio, f->m);
         sdl_view_show(&f->view, oxbow_surface(f->m));
         measure(f);
+        follow_driver(f);
         take_events(f, sleep);
         if (f->cfg->poll && !f->cfg->poll(f->cfg->ctx)) {
             f->closed = true;

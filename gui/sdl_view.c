@@ -129,6 +129,32 @@ static SDL_Rect target(const struct sdl_view *v, int ww, int wh)
     return r;
 }
 
+static unsigned part_of(int at, int start, int size)
+{
+    int n = SDL_min(SDL_max(at - start, 0), size - 1);
+
+    return (unsigned)((int64_t)n * 0xffff / SDL_max(size - 1, 1));
+}
+
+bool sdl_view_place(const struct sdl_view *v, int x, int y, unsigned *px, unsigned *py)
+{
+    int ww, wh, ow, oh;
+    SDL_Rect r;
+
+    SDL_GetWindowSize(v->window, &ww, &wh);
+    SDL_GetRendererOutputSize(v->renderer, &ow, &oh);
+    if (!v->w || !v->h || ww < 1 || wh < 1) {
+        return false;
+    }
+    /* Events count in points of the desktop, the renderer in pixels. */
+    x = (int)((int64_t)x * ow / ww);
+    y = (int)((int64_t)y * oh / wh);
+    r = target(v, ow, oh);
+    *px = part_of(x, r.x, r.w);
+    *py = part_of(y, r.y, r.h);
+    return x >= r.x && x < r.x + r.w && y >= r.y && y < r.y + r.h;
+}
+
 /* The picture times `factor`, for a smooth reduction afterwards. */
 static SDL_Texture *enlarged(struct sdl_view *v, unsigned factor)
 {

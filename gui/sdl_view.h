@@ -33,6 +33,11 @@ void sdl_view_show(struct sdl_view *v, const struct surface *s);
 /* The window got a new size, or the renderer lost its textures. */
 void sdl_view_resized(struct sdl_view *v, int w, int h);
 void sdl_view_lost(struct sdl_view *v);
+/*
+ * The place of a point of the window in the picture, 0..65535 each way; false: it is outside, and
+ * the place is the nearest.
+ */
+bool sdl_view_place(const struct sdl_view *v, int x, int y, unsigned *px, unsigned *py);
 void sdl_view_set_full_screen(struct sdl_view *v, bool on);
 
 #endif

@@ -262,6 +262,7 @@ static void fill_config(struct vm *v, bool fixed_date, struct oxbow_config *cfg)
     cfg->debug_exit_port = o->debug_exit_port;
     cfg->debug_exit_size = o->debug_exit_size;
     cfg->no_vga = o->no_vga;
+    cfg->no_vmport = o->no_vmport;
     cfg->no_reboot = o->no_reboot;
     cfg->rtc = start_date(o, fixed_date);
     cfg->log = (struct log){.level = o->log_level, .sink = log_line};

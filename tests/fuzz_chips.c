@@ -132,6 +132,7 @@ const struct fuzz_chip fuzz_chips[] = {
     {"ioapic", {{true, 0xfec00000, 0x100}}, {{0}}, build_ioapic, poke_ioapic, NULL},
     {"hpet", {{true, 0xfed00000, 0x400}}, {{0}}, build_hpet, NULL, NULL},
     {"fwcfg", {{false, 0x510, 12}}, {{0x510, 4, {0, 1, 0x19, 0x20}}}, build_fwcfg, NULL, NULL},
+    {"vmport", {{false, 0x5658, 4}}, {{0}}, build_vmport, poke_vmport, play_vmport},
     {"ports",
      {{false, 0x92, 1},
       {false, 0x190, 4},
@@ -418,6 +419,7 @@ static struct world *copy(const struct fuzz_chip *chip, struct world *w)
     free(state);
     compare(w, c, "the loaded state is another one");
     c->dma_asked = w->dma_asked;
+    memcpy(c->reg, w->reg, sizeof c->reg);
     c->seen = w->seen;
     c->ops = w->ops;
     return c;
@@ -530,7 +532,11 @@ static void outside(struct world *w, struct rng *r)
         oxbow_key(m, v & 0x3ff, v & 0x400, 0);
         break;
     case 1:
-        oxbow_mouse(m, (int8_t)v, (int8_t)(v >> 8), (int8_t)(v >> 16) / 32, v >> 24, 0);
+        if (v & 0x80000000) {
+            oxbow_mouse_place(m, v & 0x1ffff, v >> 8 & 0xffff, (int8_t)(v >> 16) / 32, v >> 24, 0);
+        } else {
+            oxbow_mouse(m, (int8_t)v, (int8_t)(v >> 8), (int8_t)(v >> 16) / 32, v >> 24, 0);
+        }
         break;
     case 2:
     case 3:

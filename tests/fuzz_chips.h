@@ -36,6 +36,7 @@ struct world {
     struct dma_peripheral peripheral;
     struct net net; /* the cable */
     bool dma_asked;
+    uint32_t reg[6]; /* of the CPU, as far as a device sees them */
     bool out; /* the second disk is not in its drive */
     uint64_t seen, ops;
 };
@@ -114,6 +115,7 @@ bool build_lapic(struct world *w, struct err *e);
 bool build_ioapic(struct world *w, struct err *e);
 bool build_hpet(struct world *w, struct err *e);
 bool build_fwcfg(struct world *w, struct err *e);
+bool build_vmport(struct world *w, struct err *e);
 bool build_ports(struct world *w, struct err *e);
 
 void poke_pic(struct world *w, struct rng *r);
@@ -129,6 +131,7 @@ void poke_sb16(struct world *w, struct rng *r);
 void poke_audio(struct world *w, struct rng *r);
 void poke_lapic(struct world *w, struct rng *r);
 void poke_ioapic(struct world *w, struct rng *r);
+void poke_vmport(struct world *w, struct rng *r);
 void poke_ports(struct world *w, struct rng *r);
 
 void play_dma(struct world *w, struct rng *r);
@@ -137,5 +140,6 @@ void play_ide(struct world *w, struct rng *r);
 void play_vga(struct world *w, struct rng *r);
 void play_nic(struct world *w, struct rng *r);
 void play_sb16(struct world *w, struct rng *r);
+void play_vmport(struct world *w, struct rng *r);
 
 #endif

@@ -3,6 +3,7 @@
  * register of a command: disk and floppy commands with their data, display modes, a network card
  * that is started, DMA programs, sound.  They take the ports of the board.
  */
+#include "devices/machine.h"
 #include "memory/bytes.h"
 #include "tests/fuzz_chips.h"
 
@@ -414,4 +415,26 @@ void play_sb16(struct world *w, struct rng *r)
     world_time(w, 1000u * below(r, 20000));
     wi8(w, 0x22e);
     wi8(w, 0x22f);
+}
+
+/* Commands of the pointer; one in eight is none. */
+void play_vmport(struct world *w, struct rng *r)
+{
+    static const uint32_t code[] = {10, 39, 40, 41, 86, 41, 39, 1};
+    static const uint32_t operand[] = {0x45414552, 0xf5, 0x53424152, 0x4c455252, 1, 4, 6, 7};
+    static const uint8_t reg[] = {CPU_EAX, CPU_EBX, CPU_ECX};
+    uint32_t v[] = {0x564d5868, operand[below(r, 8)], code[below(r, 8)]};
+
+    if (w->board && below(r, 2)) {
+        oxbow_mouse_place(w->board, rnd(r) & 0xffff, rnd(r) & 0xffff, 0, rnd(r) & 7, 0);
+        world_time(w, 100);
+    }
+    for (unsigned n = 0; n < ARRAY_LEN(v); n++) {
+        if (w->board) {
+            cpu_set_reg(w->board->cpu, (enum cpu_reg)reg[n], v[n]);
+        } else {
+            w->reg[n] = v[n];
+        }
+    }
+    world_read(w, false, 0x5658, 4);
 }

@@ -35,6 +35,7 @@
 #include "devices/uart16550.h"
 #include "devices/vga.h"
 #include "devices/vga_pci.h"
+#include "devices/vmport.h"
 #include "tests/fuzz_chips.h"
 
 static struct device *add(struct world *w, const struct device_class *cls, const char *id,
@@ -626,6 +627,35 @@ bool build_fwcfg(struct world *w, struct err *e)
     w->chip = add(w, &fwcfg_class, "fwcfg", &(struct fwcfg_config){0x510, 0x514}, e);
     return fwcfg_add_u64(w->chip, FWCFG_RAM_SIZE, 1 << 20) &&
            fwcfg_add_file(w->chip, "etc/a", "abc", 3) && fwcfg_add_file(w->chip, "etc/b", "", 0);
+}
+
+static uint32_t get_reg(void *ctx, enum vmport_reg n)
+{
+    return ((struct world *)ctx)->reg[n];
+}
+
+static void set_reg(void *ctx, enum vmport_reg n, uint32_t v)
+{
+    ((struct world *)ctx)->reg[n] = v;
+    world_pin(ctx, n << 8 | (v & 0xff), true);
+}
+
+bool build_vmport(struct world *w, struct err *e)
+{
+    w->chip = add(w, &vmport_class, "vmport",
+                  &(struct vmport_config){0x5658, get_reg, set_reg, call, w}, e);
+    return true;
+}
+
+void poke_vmport(struct world *w, struct rng *r)
+{
+    uint32_t v = rnd(r);
+
+    if (v & 1) {
+        vmport_place(w->chip, v >> 8 & 0x1ffff, v >> 12, (int8_t)(v >> 3), v >> 4 & 31);
+    } else {
+        vmport_move(w->chip, (int)rnd(r), (int8_t)(v >> 12), (int8_t)(v >> 3), v >> 4 & 31);
+    }
 }
 
 bool build_ports(struct world *w, struct err *e)

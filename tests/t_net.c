@@ -98,6 +98,9 @@ START_TEST(nic_option)
     bad("-nic user,iobase=0x300", "leave iobase");
     bad("-nic user,model=ne2k_isa,iobase=0x301", "iobase");
     bad("-nic user,model=ne2k_isa,irq=8", "irq");
+    good("-nic user,link=off -netdev user,id=a -device ne2k_pci,netdev=a,link=off,link=on");
+    ck_assert(o.nic[0].link_off && !o.nic[1].link_off);
+    bad("-nic user,link=perhaps", "on or off");
     bad("-nic user,model=ne2k_isa,romfile=x", "romfile");
     bad("-nic user,restrict=maybe", "restrict");
     bad("-nic user,ipv6=maybe", "ipv6");

@@ -173,7 +173,10 @@ START_TEST(boot_and_date)
     good("-boot c,menu=on");
     ck_assert(o.boot_menu && !o.hpet);
     good("-machine pc,hpet=on -M hpet=on");
-    ck_assert(o.hpet);
+    ck_assert(o.hpet && !o.no_vmport);
+    good("-machine vmport=off");
+    ck_assert(o.no_vmport);
+    bad("-machine vmport=maybe", "vmport=on|off");
     bad("-machine q35", "q35");
     bad("-machine pc,usb=on", "usb=");
     bad("-boot menu=often", "menu");

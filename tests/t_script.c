@@ -64,6 +64,8 @@ START_TEST(mistakes)
     bad("boot\nkey\n", "missing");
     bad("boot\nsleep 1s\n", "seconds");
     bad("boot\nmouse 1 x\n", "number");
+    bad("boot\npoint 1\n", "missing");
+    bad("boot\nlink 1 perhaps\n", "on or off");
     bad("boot\nexpect exit\n", "missing");
     bad("boot\nexpect exit 300\n", "300");
     bad("boot\nexpect poweroff now\n", "nothing");
@@ -193,6 +195,11 @@ START_TEST(demo_fails)
     ck_assert_int_eq(run("timeout 0.5\nboot -m 16\nwait serial never\n"), SCRIPT_TIMEOUT);
     ck_assert_int_eq(run("boot -hda no-such-file.img\n"), SCRIPT_BAD);
     ck_assert_int_eq(run("boot\nmedia hda none\n"), SCRIPT_BAD);
+    ck_assert_int_eq(run("boot -nic user,link=off\nlink 1 on\nlink 1 off\nsleep 0.01\n"),
+                     SCRIPT_PASSED);
+    ck_assert_int_eq(run("boot\nlink 1 on\n"), SCRIPT_BAD);
+    ck_assert_int_eq(run("boot\nsleep 1\npoint 1 1\n"), SCRIPT_FAILED); /* no driver */
+    ck_assert_int_eq(run("boot\nsleep 1\npoint 5000 1\n"), SCRIPT_FAILED);
 }
 END_TEST
 
