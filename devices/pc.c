@@ -765,9 +765,9 @@ static bool fill_fwcfg(struct oxbow *m, struct err *e)
 bool pc_build(struct oxbow *m, struct err *e)
 {
     if (!build_audio(m, e) || !build_apic(m, e) || !build_core(m, e) || !build_clock(m, e) ||
-        !build_keyboard(m, e) || !build_backdoor(m, e) || !build_serial(m, e) || !build_disks(m, e) || !build_power(m, e) ||
-        !build_video(m, e) || !build_network(m, e) || !build_sound(m, e) || !build_debug(m, e) ||
-        !build_rom(m, e) || !fill_fwcfg(m, e)) {
+        !build_keyboard(m, e) || !build_backdoor(m, e) || !build_serial(m, e) ||
+        !build_disks(m, e) || !build_power(m, e) || !build_video(m, e) || !build_network(m, e) ||
+        !build_sound(m, e) || !build_debug(m, e) || !build_rom(m, e) || !fill_fwcfg(m, e)) {
         return false;
     }
     if (!loader_map(&m->loader, m->io)) {

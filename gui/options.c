@@ -84,7 +84,8 @@ static const struct opt table[] = {
     {"Network", OPT_GROUP, 0, 0, 0, 0},
     {"nic", OPT_NIC, 0, 0, "user|socket|dgram|tap|none[,model=ne2k_pci|ne2k_isa][,mac=..]...",
      "a network adapter and what it is connected to (default: none); also iobase=, irq= (ISA), "
-     "romfile= (PCI), link=off, dump=FILE; user: hostfwd=tcp::P-:P, guestfwd=, restrict=on, tftp=DIR, "
+     "romfile= (PCI), link=off, dump=FILE; user: hostfwd=tcp::P-:P, guestfwd=, restrict=on, "
+     "tftp=DIR, "
      "bootfile=F; socket: udp=HOST:PORT,localaddr=HOST:PORT or mcast=GROUP:PORT; tap: ifname=NAME"},
     {"netdev", OPT_NETDEV, 0, 0, "user|socket|dgram|tap,id=NAME[,...]",
      "the same without an adapter, for -device ne2k_pci,netdev=NAME"},
