@@ -478,6 +478,33 @@ START_TEST(boot_menu)
 }
 END_TEST
 
+/* --- time to the boot sector ----------------------------------------------------------------- */
+
+/* From power-on, what is slept while keyboard, mouse and drives start among it. */
+START_TEST(boots_soon)
+{
+    for (unsigned n = 0; n < 2; n++) {
+        struct oxbow_config cfg;
+        struct err e = {""};
+        uint8_t code[16];
+
+        oxbow_config_init(&cfg);
+        cfg.boot = n ? "c" : "a";
+        cfg.debug_exit = true;
+        put_exit(code, n + 1);
+        cfg.floppy[0] = disk(code, sizeof code, 1474560);
+        put_exit(code, n + 1);
+        cfg.drive[0] = (struct oxbow_drive){OXBOW_DRIVE_DISK, disk(code, sizeof code, 4 << 20)};
+        cfg.drive[2] = (struct oxbow_drive){OXBOW_DRIVE_CD, NULL};
+        struct oxbow *m = oxbow_new(&cfg, &e);
+        ck_assert_msg(m != NULL, "%s", e.text);
+        ck_assert_int_eq(oxbow_run(m, 30000000), OXBOW_DEBUG_EXIT);
+        ck_assert_uint_lt(oxbow_icount(m) - oxbow_idle(m), 3000000);
+        oxbow_free(m);
+    }
+}
+END_TEST
+
 /* --- disk geometry ---------------------------------------------------------------------------- */
 
 static void put_chs(uint8_t *p, uint32_t lba, unsigned heads, unsigned spt)
@@ -533,4 +560,4 @@ END_TEST
 
 FIX_SUITE("board", acpi_tables, other_tables, no_apic, virtual_wire, io_apic, apic_base_register,
           spurious_irq, acpi_power, clocks_never_go_back, a20_wrap, empty_places,
-          keyboard_self_test, boot_menu, disk_geometry)
+          keyboard_self_test, boot_menu, boots_soon, disk_geometry)

@@ -173,7 +173,7 @@ keyboard_init:
         mov     al, 0xFF
         call    keyboard_send
         jc      .absent
-        mov     ax, 37                  ; two seconds
+        mov     al, CMD_BYTE_POST & ~0x10 | 1
         call    kbc_sleep_read
         jc      .absent
         mov     al, 0xF4
@@ -184,8 +184,25 @@ keyboard_init:
         call    kbc_set_mode
         jmp     kbc_drain
 
-; AX = limit in ticks; AL = the byte that came, CF = none.
+; Waits up to two seconds for a byte of the device whose interrupt the command byte AL lets through:
+; that ends HLT and does nothing else, as the port is read here. AL = the byte, CF = none came.
 kbc_sleep_read:
+        push    es
+        push    0
+        pop     es
+        push    dword [es:0x09 * 4]
+        push    dword [es:0x74 * 4]
+        cli
+        mov     dword [es:0x09 * 4], 0xF0000000 + (stray_irq - $$)
+        mov     dword [es:0x74 * 4], 0xF0000000 + (stray_irq - $$)
+        push    ax
+        in      al, PIC2 + 1
+        and     al, 0xEF
+        out     PIC2 + 1, al
+        pop     ax
+        push    ax
+        call    kbc_set_mode
+        mov     ax, 37
         call    wait_begin
 .look:
         cli
@@ -195,11 +212,35 @@ kbc_sleep_read:
         xor     bx, bx
         call    wait_step
         jnc     .look
-        ret
+        pop     bx
+        stc
+        jmp     .end
 .got:
-        sti
         in      al, KBC_DATA
+        pop     bx                      ; the command byte
+        mov     bh, al
+        sti                             ; what was asked for before the byte was read
+        mov     al, bl
+        and     al, ~3
+        call    kbc_set_mode
+        mov     al, bh
         clc
+.end:
+        cli
+        pop     dword [es:0x74 * 4]
+        pop     dword [es:0x09 * 4]
+        pop     es
+        pushf
+        push    ax
+        in      al, PIC1 + 1            ; stray_irq closed them
+        and     al, 0xFD
+        out     PIC1 + 1, al
+        in      al, PIC2 + 1
+        or      al, 0x10
+        out     PIC2 + 1, al
+        pop     ax
+        popf
+        sti
         ret
 
 ; Looks for a mouse: port test, then a reset that must answer FAh AAh 00h.
@@ -216,7 +257,7 @@ mouse_init:
         mov     al, 0xFF
         call    mouse_send
         jc      .absent
-        mov     ax, 37
+        mov     al, CMD_BYTE_POST & ~0x20 | 2
         call    kbc_sleep_read
         jc      .absent
         cmp     al, 0xAA
