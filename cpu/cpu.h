@@ -24,6 +24,7 @@ struct cpu_wiring {
     void (*ferr)(void *ctx, bool level);     /* FERR# with CR0.NE = 0 (IRQ 13) */
     /* IA32_APIC_BASE was written or, with reset, went back to its start value. */
     void (*apic_base)(void *ctx, uint64_t value, bool reset);
+    void (*smiact)(void *ctx, bool level);   /* SMIACT#: system management mode */
 };
 
 struct cpu_config {
@@ -37,6 +38,11 @@ struct cpu_config {
 struct cpu *cpu_new(const struct cpu_config *cfg, struct err *e);
 void cpu_free(struct cpu *c);
 void cpu_reset(struct cpu *c);
+/*
+ * INIT#: like a reset, but x87 and SSE state, MSRs, SMBASE, CR0.CD and NW stay.  Held off in system
+ * management mode until RSM.  Models without the pin are reset.
+ */
+void cpu_init(struct cpu *c);
 /* One line per model for `-cpu help`; index from 0, NULL after the last. */
 const char *cpu_model_help(unsigned index);
 
@@ -59,6 +65,9 @@ void cpu_kick(struct cpu *c);
 
 void cpu_set_intr(struct cpu *c, bool level); /* INTR pin */
 void cpu_nmi(struct cpu *c);                  /* NMI edge */
+/* SMI# edge; one is kept while in system management mode.  No effect on models without it. */
+void cpu_smi(struct cpu *c);
+bool cpu_has_smm(const struct cpu *c);
 void cpu_set_a20(struct cpu *c, bool enabled);
 bool cpu_halted(const struct cpu *c);
 bool cpu_has_apic(const struct cpu *c);       /* the model has a local APIC */

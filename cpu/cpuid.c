@@ -113,7 +113,7 @@ static uint32_t derive_features(const struct cpu *c)
     }
     f |= (uint32_t)(family >= 4) << FT_486;
     f |= (uint32_t)(family <= 4) << FT_TR;
-    f |= (uint32_t)(family >= 5) << FT_SMM;
+    f |= (uint32_t)(c->model->max_leaf != 0) << FT_SMM; /* SL enhanced 486s have both */
     f |= (uint32_t)(family >= 6) << FT_NOPL;
     f |= (uint32_t)(family >= 6) << FT_PMC;
     f |= (uint32_t)(c->model->max_leaf != 0) << FT_CPUID;

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "cpu/system.h"
 #include "cpu/trace.h"
 
 /* Makes the next charge reach the run loop. */
@@ -56,11 +57,24 @@ void cpu_nmi(struct cpu *c)
     force_exit(c);
 }
 
+bool cpu_has_smm(const struct cpu *c)
+{
+    return cpu_has(c, FT_SMM);
+}
+
+void cpu_smi(struct cpu *c)
+{
+    if (cpu_has_smm(c)) {
+        smm_request(c);
+        force_exit(c);
+    }
+}
+
 void cpu_set_a20(struct cpu *c, bool enabled)
 {
     if (c->a20_off != !enabled) {
         c->a20_off = !enabled;
-        c->a20_mask = enabled ? ~(uint64_t)0 : ~((uint64_t)1 << 20);
+        c->a20_mask = cpu_a20_mask(c);
         tlb_flush_all(c);
         force_exit(c);
     }
@@ -87,7 +101,8 @@ struct cpu_stats cpu_stats(const struct cpu *c)
 
 static bool interrupt_waiting(const struct cpu *c)
 {
-    return (c->nmi_pending && !c->nmi_blocked) || (c->intr && (c->eflags & FLAG_IF));
+    return (c->nmi_pending && !c->nmi_blocked) || (c->intr && (c->eflags & FLAG_IF)) ||
+           (c->smi_pending && !c->smm);
 }
 
 /* --- leaving a trace ------------------------------------------------------------------------- */
@@ -183,6 +198,11 @@ struct insn *cpu_raise_err(struct cpu *c, struct insn *i, unsigned vector, uint3
 static void sample_interrupts(struct cpu *c)
 {
     if (c->shadow) {
+        return;
+    }
+    if (UNLIKELY(c->smi_pending) && !c->smm) {
+        c->icount++;
+        smm_enter(c);
         return;
     }
     if (c->nmi_pending && !c->nmi_blocked) {

@@ -58,6 +58,8 @@ uint64_t insn_next_eip(const struct cpu *c, const struct insn *i);
  * c->eip/CS/SS at the handler.  Called outside traces (cpu_fault does it for handlers).
  */
 void intr_exception(struct cpu *c, uint64_t eip);
+/* The processor stops until reset: nothing can be delivered any more. */
+void intr_shutdown(struct cpu *c);
 /* External interrupt, NMI; c->eip is the return address. */
 void intr_external(struct cpu *c, uint8_t vector);
 void intr_nmi(struct cpu *c);
@@ -72,6 +74,15 @@ bool intr_code_breakpoint(struct cpu *c);
 enum intr_source { INTR_EXTERNAL, INTR_SOFT, INTR_FAULT };
 bool intr_deliver(struct cpu *c, uint8_t vector, enum intr_source src, bool has_error,
                   uint32_t error, uint64_t eip);
+
+/* --- system management mode (smm.c) ----------------------------------------------------------- */
+
+/* SMI# was asserted: latch it, with the I/O instruction that it came in. */
+void smm_request(struct cpu *c);
+/* Takes the latched SMI at c->eip, between instructions. */
+void smm_enter(struct cpu *c);
+/* Sets c->smm and SMIACT#; the caller updates the mode. */
+void smm_set(struct cpu *c, bool on);
 
 /* --- segments (seg.c) ------------------------------------------------------------------------ */
 

@@ -461,6 +461,15 @@ static bool is_fault_class(uint8_t vector)
     }
 }
 
+void intr_shutdown(struct cpu *c)
+{
+    c->step = false;
+    c->shutdown = true;
+    if (c->cfg.wiring.shutdown) {
+        c->cfg.wiring.shutdown(c->cfg.wiring.ctx);
+    }
+}
+
 void intr_exception(struct cpu *c, uint64_t eip)
 {
     struct exception now = c->exc;
@@ -496,11 +505,7 @@ void intr_exception(struct cpu *c, uint64_t eip)
         now = next;
     }
     c->eip = eip;
-    c->step = false;
-    c->shutdown = true;
-    if (c->cfg.wiring.shutdown) {
-        c->cfg.wiring.shutdown(c->cfg.wiring.ctx);
-    }
+    intr_shutdown(c);
 }
 
 static void deliver_outside(struct cpu *c, uint8_t vector)

@@ -537,7 +537,6 @@ struct insn *x_invd(struct cpu *c, struct insn *i)
     return x_wbinvd(c, i);
 }
 
-/* CLFLUSH needs a readable address, nothing else. */
 /* As a byte load, but also through an execute-only code segment. */
 struct insn *x_clflush(struct cpu *c, struct insn *i)
 {
@@ -558,12 +557,6 @@ struct insn *x_ud0(struct cpu *c, struct insn *i)
 }
 
 struct insn *x_ud1(struct cpu *c, struct insn *i)
-{
-    return cpu_raise(c, i, EXC_UD);
-}
-
-/* Valid in system management mode only, which this machine never enters. */
-struct insn *x_rsm(struct cpu *c, struct insn *i)
 {
     return cpu_raise(c, i, EXC_UD);
 }

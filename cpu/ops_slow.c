@@ -241,8 +241,9 @@ static bool one_lods(struct cpu *c, const struct insn *i)
 static bool one_cmps(struct cpu *c, const struct insn *i)
 {
     uint64_t a, b;
-    if (!mem_read(c, i->seg, index_reg(c, i, REG_ESI), i->osize, &a) ||
-        !mem_read(c, SEG_ES, index_reg(c, i, REG_EDI), i->osize, &b)) {
+    /* ES:eDI first, as silicon does; it decides which of two faults is reported. */
+    if (!mem_read(c, SEG_ES, index_reg(c, i, REG_EDI), i->osize, &b) ||
+        !mem_read(c, i->seg, index_reg(c, i, REG_ESI), i->osize, &a)) {
         return false;
     }
     compare_flags(c, i->osize, a, b);

@@ -113,7 +113,7 @@ void cpu_update_mode(struct cpu *c)
 {
     unsigned n;
 
-    c->a20_mask = c->a20_off ? ~((uint64_t)1 << 20) : ~(uint64_t)0;
+    c->a20_mask = cpu_a20_mask(c);
     c->fpu_trap = (c->cr0 & (CR0_EM | CR0_TS)) != 0;
     if ((c->cr0 & CR0_EM) || !(c->cr4 & CR4_OSFXSR)) {
         c->sse_trap = EXC_UD;

@@ -12,7 +12,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/system.h"
 
-#define SNAP_VERSION 1
+#define SNAP_VERSION 2 /* 2: system management mode */
 #define DR6_RESET 0xffff0ff0u
 #define DR7_RESET 0x400u
 
@@ -35,7 +35,8 @@ static void reset_fpu(struct cpu *c)
     c->fpu.mxcsr = 0x1f80;
 }
 
-void cpu_reset(struct cpu *c)
+/* What RESET and INIT have in common; everything derived is made up by the caller. */
+static void reset_state(struct cpu *c, uint64_t cr0)
 {
     const uint32_t data = ATTR_P | ATTR_S | TYPE_WRITE | TYPE_ACCESSED;
     unsigned n;
@@ -53,19 +54,47 @@ void cpu_reset(struct cpu *c)
     c->eip = 0xfff0;
     c->cpl = 0;
     c->halted = c->shutdown = c->shadow = c->step = false;
-    c->nmi_pending = c->nmi_blocked = false;
+    c->nmi_pending = c->nmi_blocked = c->init_pending = false;
     c->debug_trap = 0;
     memset(&c->exc, 0, sizeof c->exc);
-    c->cr0 = (CR0_CD | CR0_NW | CR0_ET) & cpu_cr0_mask(c);
+    c->cr0 = cr0;
     c->cr2 = c->cr3 = c->cr4 = 0;
     memset(c->dr, 0, sizeof c->dr);
     c->dr[6] = DR6_RESET;
     c->dr[7] = DR7_RESET;
     memset(c->pdpte, 0, sizeof c->pdpte);
+}
+
+void cpu_reset(struct cpu *c)
+{
+    reset_state(c, (CR0_CD | CR0_NW | CR0_ET) & cpu_cr0_mask(c));
+    if (c->smm) {
+        smm_set(c, false);
+    }
+    c->smi_pending = false;
+    c->smi_io.kind = IO_NONE;
     c->smbase = 0x30000;
-    c->smm = false;
     reset_fpu(c);
     msr_reset(c);
+    tlb_flush_all(c);
+    trace_flush(c);
+    cpu_update_mode(c);
+}
+
+void cpu_init(struct cpu *c)
+{
+    if (!cpu_has_smm(c)) {
+        cpu_reset(c);
+        return;
+    }
+    if (c->smm) {
+        c->init_pending = true;
+        return;
+    }
+    reset_state(c, (c->cr0 & (CR0_CD | CR0_NW)) | CR0_ET);
+    if (c->cfg.wiring.apic_base) {
+        c->cfg.wiring.apic_base(c->cfg.wiring.ctx, c->apic_base, true);
+    }
     tlb_flush_all(c);
     trace_flush(c);
     cpu_update_mode(c);
@@ -225,10 +254,10 @@ size_t cpu_dump(const struct cpu *c, char *buf, size_t len)
     for (n = 0; n < 8; n++) {
         text_add(&t, "%s %08x%c", regs[n], reg32(c, n), n % 4 == 3 ? '\n' : ' ');
     }
-    text_add(&t, "EIP %08x EFLAGS %08x CPL %u %s%s%s\n", (unsigned)cpu_get_reg(c, CPU_EIP),
+    text_add(&t, "EIP %08x EFLAGS %08x CPL %u %s%s%s%s\n", (unsigned)cpu_get_reg(c, CPU_EIP),
              (unsigned)flags_get(c), c->cpl,
              !protected_mode(c) ? "real" : v86_mode(c) ? "V86" : "protected",
-             c->halted ? " halted" : "", c->shutdown ? " shutdown" : "");
+             c->smm ? " SMM" : "", c->halted ? " halted" : "", c->shutdown ? " shutdown" : "");
     for (n = 0; n < SEG_COUNT; n++) {
         dump_segment(&t, segs[n], &c->seg[n]);
     }
@@ -292,6 +321,15 @@ static const struct snap_field cpu_fields[] = {
     SNAP_F(struct cpu, fpu.fip, SNAP_U64),
     SNAP_F(struct cpu, fpu.fdp, SNAP_U64),
     SNAP_F(struct cpu, fpu.mxcsr, SNAP_U32),
+    SNAP_SINCE(struct cpu, smbase, SNAP_U32, 2),
+    SNAP_SINCE(struct cpu, smm, SNAP_BOOL, 2),
+    SNAP_SINCE(struct cpu, smi_pending, SNAP_BOOL, 2),
+    SNAP_SINCE(struct cpu, init_pending, SNAP_BOOL, 2),
+    SNAP_SINCE(struct cpu, smi_io.kind, SNAP_U32, 2),
+    SNAP_SINCE(struct cpu, smi_io.eip, SNAP_U32, 2),
+    SNAP_SINCE(struct cpu, smi_io.ecx, SNAP_U32, 2),
+    SNAP_SINCE(struct cpu, smi_io.esi, SNAP_U32, 2),
+    SNAP_SINCE(struct cpu, smi_io.edi, SNAP_U32, 2),
     SNAP_END,
 };
 

@@ -111,6 +111,13 @@ struct fpu {
     uint32_t mxcsr;
 };
 
+/* The I/O instruction that SMI# came in; what RSM needs to execute it again. */
+enum io_kind { IO_NONE, IO_PLAIN, IO_STRING };
+struct smi_io {
+    uint32_t kind; /* enum io_kind */
+    uint32_t eip, ecx, esi, edi;
+};
+
 /* A pending exception: set by whatever failed, delivered by cpu_fault(). */
 struct exception {
     uint8_t vector;
@@ -277,6 +284,9 @@ struct cpu {
     bool shadow;         /* interrupts are held off for one instruction (STI, MOV SS) */
     bool intr;           /* INTR pin */
     bool nmi_pending, nmi_blocked;
+    bool smi_pending;    /* SMI# was asserted; waits for RSM while in system management mode */
+    bool smm;
+    bool init_pending;   /* INIT# waits for RSM */
     bool kicked;         /* leave cpu_run at the next boundary */
     bool step;           /* TF was set when the instruction began; cleared by any delivery */
     struct exception exc;
@@ -296,7 +306,7 @@ struct cpu {
     uint64_t perf_sel[2], perf_ctr[2]; /* P6 event counters; ctr is relative while counting */
     uint32_t debug_trap; /* DR6 bits of a #DB trap due at the next boundary (intr_debug_trap) */
     uint32_t smbase;
-    bool smm;
+    struct smi_io smi_io;
 
     struct fpu fpu;
     struct xmm xmm[16];

@@ -23,6 +23,12 @@ ALWAYS_INLINE struct tlb *tlb_for(struct cpu *c, bool user)
     return user == (c->cpl == 3) ? c->tlb : user ? &c->tlb_user : &c->tlb_kernel;
 }
 
+/* System management mode has all address lines. */
+ALWAYS_INLINE uint64_t cpu_a20_mask(const struct cpu *c)
+{
+    return c->a20_off && !c->smm ? ~((uint64_t)1 << 20) : ~(uint64_t)0;
+}
+
 /* What an access inside one page needs. */
 struct tlb_ref {
     uint8_t *host;  /* of the first byte; NULL: through the bus */

@@ -38,6 +38,7 @@ struct i440fx {
     void *reset_to;
     int pam[SEGMENTS]; /* F0000-FFFFF, then C0000 up in steps of 16 KiB */
     int smram, hole;
+    bool smiact;
     uint8_t smram_last; /* to keep the lock bit's promise */
     uint8_t trc_last;
 };
@@ -46,6 +47,7 @@ static const struct snap_field i440fx_fields[] = {
     PCI_SNAP_FIELDS(struct i440fx, pci),
     SNAP_F(struct i440fx, smram_last, SNAP_U8),
     SNAP_F(struct i440fx, trc_last, SNAP_U8),
+    SNAP_SINCE(struct i440fx, smiact, SNAP_BOOL, 2),
     SNAP_END,
 };
 
@@ -74,7 +76,8 @@ static void update_map(struct i440fx *h)
 {
     struct bus *mem = h->d.env->mem;
     unsigned i, smram = h->pci.config[SMRAM];
-    bool open = (smram & SMRAM_D_OPEN) && (smram & SMRAM_G_SMRAME) && !(smram & SMRAM_D_CLS);
+    bool open = (smram & SMRAM_G_SMRAME) &&
+                (h->smiact || (smram & (SMRAM_D_OPEN | SMRAM_D_CLS)) == SMRAM_D_OPEN);
 
     bus_begin(mem);
     for (i = 0; i < SEGMENTS; i++) {
@@ -93,6 +96,16 @@ static void update_map(struct i440fx *h)
         break;
     }
     bus_commit(mem);
+}
+
+void i440fx_smiact(struct device *d, bool active)
+{
+    struct i440fx *h = (struct i440fx *)(void *)d;
+
+    if (h->smiact != active) {
+        h->smiact = active;
+        update_map(h);
+    }
 }
 
 /* Once locked, D_OPEN is 0 and nothing but D_CLS changes until reset. */
@@ -221,6 +234,7 @@ static void i440fx_reset(struct device *d, enum reset_kind kind)
 
     (void)kind;
     pci_function_reset(&h->pci);
+    h->smiact = false;
     h->smram_last = h->pci.config[SMRAM];
     h->trc_last = 0;
     update_map(h);
@@ -242,6 +256,6 @@ const struct device_class i440fx_class = {
     .init = i440fx_init,
     .reset = i440fx_reset,
     .state = i440fx_fields,
-    .state_version = 1,
+    .state_version = 2, /* 2: smiact */
     .post_load = i440fx_post_load,
 };

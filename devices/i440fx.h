@@ -21,6 +21,12 @@ struct i440fx_config {
 
 extern const struct device_class i440fx_class;
 
+/*
+ * SMIACT# of the processor: the SMRAM at A0000h is there while it is asserted, when the register
+ * allows.  D_CLS, which sends only its data accesses to the video memory, is not obeyed then.
+ */
+void i440fx_smiact(struct device *d, bool active);
+
 /* Bytes of RAM that lie below 4 GiB, and those that were moved above it. */
 uint64_t i440fx_ram_below_4g(uint64_t ram_size);
 uint64_t i440fx_ram_above_4g(uint64_t ram_size);

@@ -64,6 +64,7 @@ struct lapic {
     struct device dev;
     struct irq_line intr;
     void (*nmi)(void *to);
+    void (*smi)(void *to);
     void (*init)(void *to);
     void (*eoi)(void *to, uint8_t vector);
     void *to;
@@ -251,6 +252,9 @@ static bool deliver(struct lapic *l, unsigned mode, unsigned vector, bool level)
     case APIC_NMI:
         l->nmi(l->to);
         return true;
+    case APIC_SMI:
+        l->smi(l->to);
+        return true;
     case APIC_INIT:
         l->init(l->to);
         return true;
@@ -258,7 +262,7 @@ static bool deliver(struct lapic *l, unsigned mode, unsigned vector, bool level)
         l->extint = true;
         update(l);
         return true;
-    default: /* SMI: no system management mode; STARTUP: this processor does not wait for one */
+    default: /* STARTUP: this processor does not wait for one */
         return true;
     }
 }
@@ -664,6 +668,7 @@ static bool lapic_init(struct device *d, const void *config, struct err *e)
 
     l->intr = c->intr;
     l->nmi = c->nmi;
+    l->smi = c->smi;
     l->init = c->init;
     l->eoi = c->eoi;
     l->to = c->to;

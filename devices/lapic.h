@@ -15,6 +15,7 @@
 struct lapic_config {
     struct irq_line intr;   /* to the CPU; called on changes only */
     void (*nmi)(void *to);  /* NMI for the CPU */
+    void (*smi)(void *to);  /* SMI for the CPU */
     void (*init)(void *to); /* INIT for the CPU, to be carried out after the access */
     void (*eoi)(void *to, uint8_t vector); /* end of a level triggered interrupt, to the I/O APIC */
     void *to;

@@ -189,8 +189,10 @@ static void do_reset(struct oxbow *m)
     }
     if (hard) {
         devices_reset(&m->env, RESET_WARM);
+        cpu_reset(m->cpu);
+    } else {
+        cpu_init(m->cpu);
     }
-    cpu_reset(m->cpu);
 }
 
 static void take_input(struct oxbow *m, uint64_t now)

@@ -107,6 +107,12 @@ static void lapic_nmi(void *ctx)
     cpu_nmi(m->cpu);
 }
 
+static void send_smi(void *ctx)
+{
+    struct oxbow *m = ctx;
+    cpu_smi(m->cpu);
+}
+
 static void lapic_eoi(void *ctx, uint8_t vector)
 {
     struct oxbow *m = ctx;
@@ -247,10 +253,18 @@ static void cpu_ferr(void *ctx, bool level)
     }
 }
 
+static void cpu_smiact(void *ctx, bool level)
+{
+    struct oxbow *m = ctx;
+    if (m->pc.host) {
+        i440fx_smiact(m->pc.host, level);
+    }
+}
+
 void pc_cpu_wiring(struct oxbow *m, struct cpu_wiring *w)
 {
     *w = (struct cpu_wiring){.ctx = m, .inta = cpu_inta, .ferr = cpu_ferr,
-                              .apic_base = cpu_apic_base};
+                              .apic_base = cpu_apic_base, .smiact = cpu_smiact};
 }
 
 static void f0_write(void *dev, uint64_t off UNUSED, unsigned size UNUSED, uint64_t val UNUSED)
@@ -326,8 +340,8 @@ static bool build_apic(struct oxbow *m, struct err *e)
     if (!cpu_has_apic(m->cpu)) {
         return true;
     }
-    struct lapic_config lapic = {.intr = {set_intr, m, 0}, .nmi = lapic_nmi, .init = soft_reset,
-                                 .eoi = lapic_eoi, .to = m, .bus_hz = APIC_BUS_HZ};
+    struct lapic_config lapic = {.intr = {set_intr, m, 0}, .nmi = lapic_nmi, .smi = send_smi,
+                                 .init = soft_reset, .eoi = lapic_eoi, .to = m, .bus_hz = APIC_BUS_HZ};
     struct ioapic_config ioapic = {.base = 0xfec00000, .send = apic_send, .to = m};
     pc->lapic = add(m, &lapic_class, "lapic", &lapic, e);
     pc->ioapic = pc->lapic ? add(m, &ioapic_class, "ioapic", &ioapic, e) : NULL;
@@ -352,8 +366,8 @@ static bool build_core(struct oxbow *m, struct err *e)
     for (unsigned n = 0; n < 16; n++) {
         isa.irq[n] = (struct irq_line){set_irq, m, n};
     }
-    pc->isa = add(m, &i440fx_class, "i440fx", &host, e) ? add(m, &piix3_class, "piix3", &isa, e)
-                                                        : NULL;
+    pc->host = add(m, &i440fx_class, "i440fx", &host, e);
+    pc->isa = pc->host ? add(m, &piix3_class, "piix3", &isa, e) : NULL;
     if (!pc->isa) {
         return false;
     }
@@ -518,7 +532,8 @@ static bool build_power(struct oxbow *m, struct err *e)
 {
     struct piix4_pm_config pm = {
         .pci = m->pc.pci, .slot = SOUTH_BRIDGE_SLOT, .sci = isa_irq(m, 9),
-        .power_off = power_off, .power_off_to = m, .gpe0_port = 0xafe0, .no_smm = true};
+        .power_off = power_off, .power_off_to = m, .gpe0_port = 0xafe0,
+        .smi = cpu_has_smm(m->cpu) ? send_smi : NULL, .smi_to = m};
     m->pc.pm = add(m, &piix4_pm_class, "piix4_pm", &pm, e);
     return m->pc.pm != NULL;
 }

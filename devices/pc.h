@@ -14,7 +14,7 @@ struct cpu_wiring;
 
 /* Chips that somebody talks to after the wiring; NULL where there is none. */
 struct pc {
-    struct device *pic, *pit, *dma, *rtc, *kbd, *mouse, *speaker, *pci, *isa, *pm;
+    struct device *pic, *pit, *dma, *rtc, *kbd, *mouse, *speaker, *pci, *isa, *pm, *host;
     struct device *ide[2], *fdc, *vga, *fwcfg;
     struct device *lapic, *ioapic; /* with a CPU that has a local APIC */
     struct device *uart[4], *nic[4];

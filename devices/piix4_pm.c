@@ -5,6 +5,8 @@
  * an SMBus host that finds no device.  The timer is computed when read; an event is scheduled only
  * while its carry (bit 23 changing) may raise the SCI.
  * Values F1h/F0h on port B2h switch ACPI on and off: they are the commands our tables name.
+ * A write to B2h is an SMI when APMC_EN (config 58h) and SMI_EN (GLBCTL) are set, the only cause there
+ * is.  Every such write gives an edge, also when the last handler did not write EOS.
  * Invariant: the SCI is a function of status, enable and SCI_EN.
  */
 #include "devices/piix4_pm.h"
@@ -29,6 +31,8 @@ enum {
     GPE_STS = 0x0c,
     GPE_EN = 0x0e,
     PROC_CNT = 0x10,
+    GLB_STS = 0x18,
+    GLB_CNT = 0x28,
     GPI = 0x30,
     GPO = 0x34,
 
@@ -43,6 +47,11 @@ enum {
     CNT_SLP_EN = 0x2000,
     SLP_SOFT_OFF = 0,
     SLP_WORKING = 5,
+
+    GLB_APM_STS = 0x20,
+    GLB_SMI_EN = 0x01,
+    GLB_CNT_KEPT = 0x0600ff01, /* without EOS, which is a command, and BIOS_RLS */
+    DEVACTB_APMC_EN = 0x02,    /* of config byte 5Bh */
 
     APM_CMD = 0xb2,
     ACPI_ENABLE = 0xf1,
@@ -65,12 +74,15 @@ struct piix4_pm {
     struct irq_line sci;
     void (*power_off)(void *to);
     void *power_off_to;
+    void (*smi)(void *to);
+    void *smi_to;
     int pm_window, smb_window;
     struct event carry;
     char carry_name[32];
     uint16_t sts, en, cnt;
     uint16_t gpe_sts, gpe_en;
-    uint32_t proc_cnt, gpo;
+    uint32_t proc_cnt, gpo, glb_cnt;
+    uint16_t glb_sts;
     uint64_t carry_seen; /* changes of timer bit 23 that STS_TMR already knows */
     uint8_t apm[2];
     uint8_t smb[SMB_LEN];
@@ -90,6 +102,8 @@ static const struct snap_field piix4_pm_fields[] = {
     SNAP_ARRAY(struct piix4_pm, apm, SNAP_BYTES),
     SNAP_ARRAY(struct piix4_pm, smb, SNAP_BYTES),
     SNAP_F(struct piix4_pm, sci_level, SNAP_BOOL),
+    SNAP_SINCE(struct piix4_pm, glb_cnt, SNAP_U32, 2),
+    SNAP_SINCE(struct piix4_pm, glb_sts, SNAP_U16, 2),
     SNAP_END,
 };
 
@@ -176,6 +190,12 @@ static uint8_t pm_byte(struct piix4_pm *p, unsigned off)
     if (off >= PROC_CNT && off < PROC_CNT + 4) {
         return (uint8_t)(p->proc_cnt >> (off - PROC_CNT) * 8);
     }
+    if (off >= GLB_STS && off < GLB_STS + 2) {
+        return (uint8_t)(p->glb_sts >> (off - GLB_STS) * 8);
+    }
+    if (off >= GLB_CNT && off < GLB_CNT + 4) {
+        return (uint8_t)(p->glb_cnt >> (off - GLB_CNT) * 8);
+    }
     if (off >= GPI && off < GPI + 4) {
         return 0xff; /* inputs are pulled up */
     }
@@ -237,6 +257,13 @@ static void pm_write_byte(struct piix4_pm *p, unsigned off, uint8_t byte)
     case PROC_CNT + 2:
         p->proc_cnt = with_byte32(p->proc_cnt, off - PROC_CNT, byte);
         break;
+    case GLB_STS:
+        p->glb_sts &= (uint16_t)~bits;
+        break;
+    case GLB_CNT:
+    case GLB_CNT + 2:
+        p->glb_cnt = with_byte32(p->glb_cnt, off - GLB_CNT, byte) & GLB_CNT_KEPT;
+        break;
     case GPO:
     case GPO + 2:
         p->gpo = with_byte32(p->gpo, off - GPO, byte);
@@ -286,6 +313,11 @@ static void apm_write(void *dev, uint64_t off, unsigned size, uint64_t val)
         p->cnt &= (uint16_t)~CNT_SCI_EN;
     }
     update(p);
+    if (off == 0 && p->smi && (p->pci.config[DEVACTB + 3] & DEVACTB_APMC_EN) &&
+        (p->glb_cnt & GLB_SMI_EN)) {
+        p->glb_sts |= GLB_APM_STS;
+        p->smi(p->smi_to);
+    }
 }
 
 static uint64_t smb_read(void *dev, uint64_t off, unsigned size)
@@ -353,7 +385,7 @@ static void define_registers(struct piix4_pm *p, const struct piix4_pm_config *c
     pci_define(&p->pci, 0x4c, 4, 0, 0xffffff7f, 0); /* GPICTL */
     pci_define(&p->pci, 0x50, 4, 0, 0x00ff1fff, 0); /* DEVRESD */
     pci_define(&p->pci, 0x54, 4, 0, 0xffffffff, 0); /* DEVACTA */
-    pci_define(&p->pci, DEVACTB, 4, c->no_smm ? 0x02000000 : 0, 0x03ffffff, 0);
+    pci_define(&p->pci, DEVACTB, 4, c->smi ? 0 : DEVACTB_APMC_EN << 24, 0x03ffffff, 0);
     pci_define(&p->pci, 0x5c, 4, 0, 0xffffffff, 0); /* DEVRESA to DEVRESJ */
     pci_define(&p->pci, 0x60, 4, 0, 0x7fffffff, 0);
     pci_define(&p->pci, 0x64, 4, 0, 0xffffffff, 0);
@@ -379,6 +411,8 @@ static bool piix4_pm_init(struct device *d, const void *config, struct err *e)
     p->sci = c->sci;
     p->power_off = c->power_off;
     p->power_off_to = c->power_off_to;
+    p->smi = c->smi;
+    p->smi_to = c->smi_to;
     (void)snprintf(p->carry_name, sizeof p->carry_name, "%s/carry", d->id);
     event_init(d->env->sched, &p->carry, p->carry_name, carry_due, p);
     define_registers(p, c);
@@ -405,6 +439,8 @@ static void piix4_pm_reset(struct device *d, enum reset_kind kind)
     p->sts = p->en = p->cnt = 0;
     p->gpe_sts = p->gpe_en = 0;
     p->proc_cnt = 0;
+    p->glb_cnt = 0;
+    p->glb_sts = 0;
     p->gpo = 0x7fffbfff; /* GPOREG's default */
     p->apm[0] = p->apm[1] = 0;
     memset(p->smb, 0, sizeof p->smb);
@@ -429,6 +465,6 @@ const struct device_class piix4_pm_class = {
     .init = piix4_pm_init,
     .reset = piix4_pm_reset,
     .state = piix4_pm_fields,
-    .state_version = 1,
+    .state_version = 2, /* 2: SMI */
     .post_load = piix4_pm_post_load,
 };

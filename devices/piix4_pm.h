@@ -16,8 +16,12 @@ struct piix4_pm_config {
     void *power_off_to;
     /* A fixed second place of the GPE0 block (SeaBIOS's tables name AFE0h); 0: none. */
     uint16_t gpe0_port;
-    /* The processor has no system management mode, and the firmware is told so (config 5Bh). */
-    bool no_smm;
+    /*
+     * SMI#: an edge for each cause.  NULL: the processor has no system management mode, and the
+     * firmware is told so (config 5Bh).
+     */
+    void (*smi)(void *to);
+    void *smi_to;
 };
 
 extern const struct device_class piix4_pm_class;

@@ -680,6 +680,8 @@ static bool slice(struct side *s, const struct program *g, struct rng r)
         cpu_set_a20(s->c, rnd(&r) & 3);
     } else if (event == 5 && one_in(&r, 6)) {
         move_over(s, g);
+    } else if (event == 6 && one_in(&r, 4)) {
+        cpu_smi(s->c);
     }
     switch (cpu_run(s->c, until)) {
     case CPU_STOP_SHUTDOWN:

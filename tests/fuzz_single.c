@@ -559,7 +559,8 @@ bool build_lapic(struct world *w, struct err *e)
     w->chip = add(
         w, &lapic_class, "lapic",
         &(struct lapic_config){
-            .intr = pin(w, 0), .nmi = call, .init = call, .eoi = eoi, .to = w, .bus_hz = 100000000},
+            .intr = pin(w, 0), .nmi = call, .smi = call, .init = call, .eoi = eoi, .to = w,
+            .bus_hz = 100000000},
         e);
     lapic_set_base(w->chip, LAPIC_BASE_RESET, false);
     return true;

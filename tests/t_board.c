@@ -272,7 +272,11 @@ START_TEST(apic_base_register)
     ck_assert_uint_eq(mem32(m, 0xfed40030), 0xffffffff);
     cpu_cpuid(m->cpu, 1, 0, id);
     ck_assert_uint_eq(id[3] >> 9 & 1, 0);
-    outb(m, 0x64, 0xfe); /* the keyboard controller's reset brings it back */
+    outb(m, 0x64, 0xfe); /* INIT# does not change it */
+    oxbow_run(m, POST_END);
+    ck_assert(msr_read(m->cpu, 0x1b, &v));
+    ck_assert_uint_eq(v, 0xfed40100);
+    outb(m, 0xcf9, 6); /* RESET# brings it back */
     oxbow_run(m, POST_END);
     ck_assert(msr_read(m->cpu, 0x1b, &v));
     ck_assert_uint_eq(v, LAPIC | 0x900);

@@ -21,13 +21,18 @@ struct apic {
     struct rig r;
     struct pin intr;
     struct device *d;
-    unsigned nmis, inits, eois;
+    unsigned nmis, smis, inits, eois;
     uint8_t eoi;
 };
 
 static void count_nmi(void *to)
 {
     ((struct apic *)to)->nmis++;
+}
+
+static void count_smi(void *to)
+{
+    ((struct apic *)to)->smis++;
 }
 
 static void count_init(void *to)
@@ -55,8 +60,8 @@ static void put(struct apic *a, unsigned reg, uint32_t v)
 
 static void setup(struct apic *a)
 {
-    struct lapic_config c = {.nmi = count_nmi, .init = count_init, .eoi = count_eoi, .to = a,
-                             .bus_hz = 100000000};
+    struct lapic_config c = {.nmi = count_nmi, .smi = count_smi, .init = count_init,
+                             .eoi = count_eoi, .to = a, .bus_hz = 100000000};
 
     memset(a, 0, sizeof *a);
     rig_init(&a->r);
@@ -260,6 +265,7 @@ START_TEST(modes)
     ck_assert(message(&a, APIC_INIT, 0, false));
     ck_assert(message(&a, APIC_SMI, 0, false));
     ck_assert_uint_eq(a.nmis, 1);
+    ck_assert_uint_eq(a.smis, 1);
     ck_assert_uint_eq(a.inits, 1);
     ck_assert(!a.intr.level);
     ck_assert(message(&a, APIC_EXTINT, 0, false));

@@ -376,11 +376,12 @@ START_TEST(big_memory_is_split)
 }
 END_TEST
 
+/* The firmware is told that there is no system management mode: nothing to raise an SMI with. */
 static void add_pm(struct rig *r, struct pin *sci, struct resets *resets, struct device **pm)
 {
     struct piix4_pm_config k = {.pci = rig_add(r, &pci_class, "pci", NULL), .slot = 1,
                                 .sci = pin_line(sci, r), .power_off = on_off,
-                                .power_off_to = resets, .gpe0_port = 0xafe0, .no_smm = true};
+                                .power_off_to = resets, .gpe0_port = 0xafe0};
 
     *pm = rig_add(r, &piix4_pm_class, "piix4_pm", &k);
     cfg_write(r, 0x0b, 0x40, 4, 0x600);
