@@ -11,6 +11,7 @@
 #include "gui/keynames.h"
 #include "gui/options.h"
 #include "gui/optvalue.h"
+#include "gui/scriptpic.h"
 
 /* --- words --------------------------------------------------------------------------------- */
 
@@ -173,6 +174,15 @@ static const char *misfit(char kind, const char *word)
         return keynames_chord(word, codes) ? NULL : "no key; write as in ctrl-alt-delete or f1";
     case 'p':
         return script_port(word) >= 0 ? NULL : "not serial, serial2 to serial4, screen or debug";
+    case 'g':
+        return script_port(word) >= 0 || scriptpic_is_goal(word)
+                   ? NULL
+                   : "not serial, serial2 to serial4, screen, debug, picture, size, still, same "
+                     "or changed";
+    case 'v':
+        return script_port(word) >= 0 || strcmp(word, "picture") == 0
+                   ? NULL
+                   : "not serial, serial2 to serial4, screen, debug or picture";
     case 'o':
         return script_port(word) >= 0 && script_port(word) < 4 ? NULL
                                                                : "not serial or serial2 to serial4";
@@ -181,9 +191,11 @@ static const char *misfit(char kind, const char *word)
     case 'd':
         return is_drive(word) ? NULL : "no drive; there are fda, fdb and hda to hdd";
     case 'x':
-        return script_port(word) >= 0 || is_event(word)
+        return script_port(word) >= 0 || is_event(word) ||
+                       (scriptpic_is_goal(word) && strcmp(word, "still") != 0)
                    ? NULL
-                   : "not serial, screen, debug, poweroff, reset, crash, exit or hash";
+                   : "not serial, screen, debug, picture, size, same, changed, poweroff, reset, "
+                     "crash, exit or hash";
     default:
         return *word || kind == 't' ? NULL : "empty";
     }
@@ -227,7 +239,8 @@ static bool check_args(const struct script_line *l, struct err *e)
 static bool check_expect(const struct script_line *l, struct err *e)
 {
     const char *what = l->argv[0];
-    bool valued = strcmp(what, "exit") == 0 || strcmp(what, "hash") == 0 || script_port(what) >= 0;
+    bool valued = strcmp(what, "exit") == 0 || strcmp(what, "hash") == 0 ||
+                  script_port(what) >= 0 || scriptpic_is_goal(what);
     uint64_t n;
 
     if (valued != (l->argc == 2)) {
@@ -236,6 +249,25 @@ static bool check_expect(const struct script_line *l, struct err *e)
     }
     return strcmp(what, "exit") != 0 || (optvalue_number(l->argv[1], &n) && n < 256) ||
            err_set(e, "expect exit %.80s: not an exit status", l->argv[1]);
+}
+
+/* wait and expect: the value behind a word about the picture. */
+static bool check_picture(const struct script_line *l, struct err *e)
+{
+    const char *why;
+
+    if (!scriptpic_is_goal(l->argv[0])) {
+        return true;
+    }
+    why = scriptpic_misfit(l->argv[0], l->argv[1]);
+    return !why || err_set(e, "%s %s %.80s: %s", l->verb->name, l->argv[0], l->argv[1], why);
+}
+
+/* keep: a whole picture, or all four numbers of a part. */
+static bool check_keep(const struct script_line *l, struct err *e)
+{
+    return l->argc == 1 || l->argc == 5 ||
+           err_set(e, "keep %.80s: write X Y W H behind it, or nothing", l->argv[0]);
 }
 
 static bool check_boot(const struct script_line *l, const char *dir, struct err *e)
@@ -275,7 +307,9 @@ static bool check_line(struct script_line *l, bool booted, const char *dir, stru
                        l->verb->name);
     }
     return check_args(l, e) && (strcmp(l->verb->name, "boot") != 0 || check_boot(l, dir, e)) &&
-           (strcmp(l->verb->name, "expect") != 0 || check_expect(l, e));
+           (strcmp(l->verb->name, "expect") != 0 || (check_expect(l, e) && check_picture(l, e))) &&
+           (strcmp(l->verb->name, "wait") != 0 || check_picture(l, e)) &&
+           (strcmp(l->verb->name, "keep") != 0 || check_keep(l, e));
 }
 
 /* Splits a line into words behind `words`; false: bad quoting. */

@@ -22,8 +22,8 @@ struct script_verb {
     const char *name;
     /*
      * One letter per argument: t text, f file, s seconds, n number, i signed number, k chord of
-     * keys, w on or off, p port (serial, serial2..4, screen, debug), o serial port, d drive, x
-     * what `expect` knows.
+     * keys, w on or off, p port (serial, serial2..4, screen, debug), g port or something about
+     * the picture, v port or picture, o serial port, d drive, x what `expect` knows.
      * After | they may be missing; * at the end: any number of words.
      */
     const char *args;

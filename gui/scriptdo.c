@@ -8,6 +8,7 @@
 #include "gui/keynames.h"
 #include "gui/optvalue.h"
 #include "gui/png.h"
+#include "gui/scriptpic.h"
 #include "gui/scriptrun.h"
 #include "gui/statefile.h"
 
@@ -111,6 +112,9 @@ static enum script_result do_wait(struct script_run *r, const struct script_line
 {
     struct goal g = {script_port(l->argv[0]), l->argv[1]};
 
+    if (scriptpic_is_goal(l->argv[0])) {
+        return scriptpic_wait(r, l->argv[0], l->argv[1], e);
+    }
     return script_until(r, goal_reached, &g, l->argv[1], e);
 }
 
@@ -165,6 +169,9 @@ static enum script_result do_expect(struct script_run *r, const struct script_li
 
     if (strcmp(l->argv[0], "hash") == 0) {
         return expect_hash(r, l->argv[1], e);
+    }
+    if (scriptpic_is_goal(l->argv[0])) {
+        return scriptpic_expect(r, l->argv[0], l->argv[1], e);
     }
     if (port < 0) {
         return expect_stop(r, l, e);
@@ -344,7 +351,9 @@ static enum script_result do_show(struct script_run *r, const struct script_line
 {
     int port = script_port(l->argv[0]);
 
-    if (port == PORT_SCREEN) {
+    if (strcmp(l->argv[0], "picture") == 0) {
+        scriptpic_show(r, stdout);
+    } else if (port == PORT_SCREEN) {
         script_show_screen(r, stdout);
     } else {
         script_show_tail(capture_of(r, port), stdout);
@@ -360,12 +369,13 @@ static enum script_result do_print(struct script_run *r UNUSED, const struct scr
 }
 
 const struct script_verb script_verbs[] = {
-    {"boot", "*", do_boot}, {"timeout", "s", do_timeout}, {"wait", "pt", do_wait},
+    {"boot", "*", do_boot}, {"timeout", "s", do_timeout}, {"wait", "gt", do_wait},
     {"expect", "x|t", do_expect}, {"type", "t", do_type}, {"key", "k*", do_key},
     {"send", "ot", do_send}, {"mouse", "ii|i", do_mouse},
     {"point", "nn|i", do_point}, {"link", "nw", do_link}, {"sleep", "s", do_sleep},
-    {"stop-at", "n", do_stop_at}, {"screenshot", "f", do_screenshot}, {"show", "p", do_show},
-    {"print", "t", do_print}, {"media", "df", do_media}, {"savestate", "f", do_savestate},
+    {"stop-at", "n", do_stop_at}, {"screenshot", "f", do_screenshot}, {"show", "v", do_show},
+    {"print", "t", do_print}, {"keep", "t|nnnn", scriptpic_keep},
+    {"media", "df", do_media}, {"savestate", "f", do_savestate},
     {"loadstate", "f", do_loadstate}, {"hash", "|t", do_hash}, {"reset", "", do_reset},
     {"power-button", "", do_power_button},
 };

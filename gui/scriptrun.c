@@ -12,6 +12,7 @@
 #include "gui/cp437.h"
 #include "gui/host.h"
 #include "gui/hostfile.h"
+#include "gui/scriptpic.h"
 
 #define DEFAULT_TIMEOUT_US (UINT64_C(60) * 1000000)
 
@@ -135,6 +136,7 @@ void script_show_screen(struct script_run *r, FILE *f)
     oxbow_text(r->vm.m, &t);
     if (t.cols == 0) {
         fputs("(the screen shows graphics)\n", f);
+        scriptpic_show(r, f);
         return;
     }
     rows = t.rows;
@@ -210,6 +212,7 @@ static void free_run(struct script_run *r)
         capture_free(&r->serial[n]);
     }
     capture_free(&r->debug);
+    scriptpic_free(r);
     while (r->hashes) {
         struct script_hash *h = r->hashes;
 

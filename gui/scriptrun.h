@@ -8,6 +8,8 @@
 #include "gui/script.h"
 #include "gui/vm.h"
 
+struct script_part;
+
 /* A state hash that `hash NAME` remembers. */
 struct script_hash {
     struct script_hash *next;
@@ -24,6 +26,7 @@ struct script_run {
     uint64_t timeout_us;
     struct capture serial[4], debug;
     struct script_hash *hashes;
+    struct script_part *parts; /* of pictures: scriptpic.c */
     unsigned line;
     bool progress; /* somebody looks on */
 };

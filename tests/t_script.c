@@ -11,6 +11,7 @@
 #include "gui/cp437.h"
 #include "gui/keynames.h"
 #include "gui/script.h"
+#include "gui/scriptpic.h"
 #include "tests/suite.h"
 
 static struct script s;
@@ -76,6 +77,16 @@ START_TEST(mistakes)
     bad("boot -display sdl\n", "sdl");
     bad("boot --help\n", "boot");
     bad("boot\nscreenshot \"\"\n", "empty");
+    bad("boot\nwait picture 1234567\n", "eight");
+    bad("boot\nexpect picture 0123456x\n", "eight");
+    bad("boot\nwait size 640\n", "640x480");
+    bad("boot\nexpect size 0x480\n", "640x480");
+    bad("boot\nwait still soon\n", "seconds");
+    bad("boot\nexpect still 1\n", "still");
+    bad("boot\nwait changed\n", "missing");
+    bad("boot\nshow size\n", "picture");
+    bad("boot\nkeep a 1 2 3\n", "X Y W H");
+    bad("boot\nkeep a 1 2 3 x\n", "number");
 }
 END_TEST
 
@@ -203,6 +214,36 @@ START_TEST(demo_fails)
 }
 END_TEST
 
+/* The demo's text screen stands still but for its clock; its show is shown as 640x400 and moves. */
+START_TEST(demo_picture)
+{
+    ck_assert_int_eq(run(READY "expect size 720x400\nkeep corner 0 0 9 16\nexpect same corner\n"
+                               "keep all\nexpect same all\nkey 1\nwait changed corner\n"
+                               "expect changed all\nwait size 640x400\n"
+                               "keep all\nwait changed all\n"
+                               READY "wait still 0.2\nkeep all\nexpect same all\n"),
+                     SCRIPT_PASSED);
+    ck_assert_int_eq(run(READY "expect picture 00000000\n"), SCRIPT_FAILED);
+    ck_assert_int_eq(run(READY "expect size 640x400\n"), SCRIPT_FAILED);
+    ck_assert_int_eq(run(READY "keep a 712 0 9 16\n"), SCRIPT_FAILED);
+    ck_assert_int_eq(run(READY "keep a\nexpect changed a\n"), SCRIPT_FAILED);
+    ck_assert_int_eq(run(READY "expect same a\n"), SCRIPT_BAD);
+    ck_assert_int_eq(run("boot -vga none\nwait still 1\n"), SCRIPT_BAD);
+    ck_assert_int_eq(run(READY "timeout 0.5\nwait size 640x400\n"), SCRIPT_TIMEOUT);
+}
+END_TEST
+
+/* The sum is zlib's CRC-32 of red, green, blue of each pixel, whatever lies behind the lines. */
+START_TEST(picture_sum)
+{
+    uint32_t px[8] = {0x010203, 0x040506, 0xffffff, 0xffffff, 0xff070809, 0x0a0b0c, 1, 2};
+    struct surface pic = {.px = px, .w = 2, .h = 2, .stride = 4};
+
+    ck_assert_uint_eq(scriptpic_sum(&pic), 0x925fc655);
+    ck_assert_uint_eq(scriptpic_sum(NULL), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("script");
@@ -214,11 +255,13 @@ int main(void)
     tcase_add_test(parse, key_names);
     tcase_add_test(parse, captured_text);
     tcase_add_test(parse, screen_text);
+    tcase_add_test(parse, picture_sum);
     suite_add_tcase(suite, parse);
     tcase_set_timeout(runs, 60);
     tcase_add_test(runs, demo_passes);
     tcase_add_test(runs, demo_state);
     tcase_add_test(runs, demo_fails);
+    tcase_add_test(runs, demo_picture);
     suite_add_tcase(suite, runs);
     return suite_run(suite);
 }
