@@ -1,65 +1,25 @@
 /*
- * ATAPI CD-ROM drive: packet commands of MMC-3 (T10 1363D) and SFF-8020i for data discs, over the
- * PACKET protocol of ATA/ATAPI-6 chapter 9.
+ * ATAPI CD-ROM drive: packet commands of MMC-3 (T10 1363D) and SFF-8020i, over the PACKET protocol
+ * of ATA/ATAPI-6 chapter 9.  atapi_read.c has the commands that read, atapi_disc.c those that are
+ * about tracks.
  *
- * A disc is one data track in sectors of 2048 bytes, whatever the image's file system.  READ CD
- * gives whole raw sectors too; their EDC and ECC bytes are zero.
+ * A disc is one data track in sectors of 2048 bytes, whatever the image's file system, or what the
+ * layout of its back end says.
  * A command either replies with bytes (offer), takes a parameter list, reads sectors, or ends.
  * Invariant: u->sectors is 0 exactly when there is no disc in the drive.
  */
+#include "devices/atapi_core.h"
+
 #include <string.h>
 
-#include "devices/ide_core.h"
 #include "memory/bytes.h"
-
-enum sense_key { NOT_READY = 2, MEDIUM_ERROR = 3, ILLEGAL_REQUEST = 5, UNIT_ATTENTION = 6 };
-
-/* Additional sense codes. */
-enum {
-    ASC_READ_ERROR = 0x11,
-    ASC_BAD_COMMAND = 0x20,
-    ASC_BAD_LBA = 0x21,
-    ASC_BAD_FIELD = 0x24,
-    ASC_BAD_PARAMETER = 0x26,
-    ASC_NEW_MEDIUM = 0x28,
-    ASC_RESET = 0x29,
-    ASC_NO_SAVED_PAGES = 0x39,
-    ASC_NO_MEDIUM = 0x3a,
-    ASC_LOCKED = 0x53,
-    ASC_BAD_TRACK_MODE = 0x64
-};
 
 enum { EVENT_NONE, EVENT_EJECT_REQUEST, EVENT_NEW_MEDIA, EVENT_REMOVAL };
 
-enum { LEAD_OUT = 0xaa, FRAMES_BEFORE = 150, PROFILE_CDROM = 0x0008, SPEED = 706 /* 4x, kB/s */ };
-
-/* Parts of a raw sector, as byte 9 of READ CD names them. */
-enum { PART_SYNC = 0x80, PART_HEADER = 0x20, PART_USER = 0x10, PART_EDC = 0x08 };
+enum { PROFILE_CDROM = 0x0008, SPEED = 706 /* 4x, kB/s */ };
 
 static const uint8_t default_recovery[6] = {0, 5, 0, 0, 0, 0};
 static const uint8_t default_audio[14] = {4, 0, 0, 0, 0, 75, 1, 255, 2, 255, 0, 0, 0, 0};
-
-static void put_be16(uint8_t *p, unsigned v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static void put_be32(uint8_t *p, uint32_t v)
-{
-    put_be16(p, v >> 16);
-    put_be16(p + 2, v & 0xffff);
-}
-
-static unsigned be16(const uint8_t *p)
-{
-    return (unsigned)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)be16(p) << 16 | be16(p + 2);
-}
 
 /* The drive's life. */
 
@@ -68,7 +28,8 @@ void atapi_set_block(struct ide_unit *u, struct block *block)
     bool had = u->sectors != 0;
 
     u->block = block;
-    u->sectors = block ? (block->sectors + 3) / 4 : 0;
+    u->sectors = atapi_frames(block);
+    u->cd.play = 0;
     u->cd.tray_open = false;
     u->cd.locked = false;
     if (u->sectors) {
@@ -83,6 +44,7 @@ void atapi_reset(struct ide_unit *u, bool power_on)
 {
     u->cd.sense_key = u->cd.asc = u->cd.ascq = 0;
     u->cd.locked = false;
+    u->cd.play = 0;
     u->power = 0xff;
     memcpy(u->cd.recovery, default_recovery, sizeof u->cd.recovery);
     memcpy(u->cd.audio, default_audio, sizeof u->cd.audio);
@@ -107,7 +69,7 @@ static void sense(struct ide_unit *u, enum sense_key key, uint8_t asc, uint8_t a
     u->cd.ascq = ascq;
 }
 
-static void fail(struct ide_channel *c, enum sense_key key, uint8_t asc, uint8_t ascq)
+void atapi_fail(struct ide_channel *c, enum sense_key key, uint8_t asc, uint8_t ascq)
 {
     struct ide_unit *u = ide_active(c);
 
@@ -117,13 +79,12 @@ static void fail(struct ide_channel *c, enum sense_key key, uint8_t asc, uint8_t
     ide_end(c, ST_DRDY | ST_DSC | ST_ERR, true);
 }
 
-static void bad_field(struct ide_channel *c)
+void atapi_bad_field(struct ide_channel *c)
 {
-    fail(c, ILLEGAL_REQUEST, ASC_BAD_FIELD, 0);
+    atapi_fail(c, ILLEGAL_REQUEST, ASC_BAD_FIELD, 0);
 }
 
-/* Replies with the first bytes of the buffer, as many as the host allows. */
-static void offer(struct ide_channel *c, uint32_t bytes, uint32_t allowed)
+void atapi_offer(struct ide_channel *c, uint32_t bytes, uint32_t allowed)
 {
     c->len = MIN(bytes, allowed);
     c->left = c->chunk = 0;
@@ -134,175 +95,20 @@ static void offer(struct ide_channel *c, uint32_t bytes, uint32_t allowed)
     }
 }
 
-/* False (and the command has failed) when no disc can be read. */
-static bool ready(struct ide_channel *c)
+bool atapi_ready(struct ide_channel *c)
 {
     struct ide_unit *u = ide_active(c);
 
     if (u->cd.tray_open || !u->sectors) {
-        fail(c, NOT_READY, ASC_NO_MEDIUM, u->cd.tray_open ? 2 : 1);
+        atapi_fail(c, NOT_READY, ASC_NO_MEDIUM, u->cd.tray_open ? 2 : 1);
         return false;
     }
     return true;
 }
 
-/* Reading sectors. */
-
-static uint32_t sector_bytes(const struct ide_channel *c)
-{
-    return c->raw ? c->raw : CD_SECTOR;
-}
-
-static void read_chunk(struct ide_channel *c)
-{
-    struct ide_unit *u = ide_active(c);
-    uint64_t sector = c->lba * 4, there = u->block ? u->block->sectors : 0;
-    uint32_t count;
-
-    c->chunk = MIN(c->left, (uint32_t)CHUNK_CD);
-    there = there > sector ? there - sector : 0;
-    count = (uint32_t)MIN((uint64_t)c->chunk * 4, there);
-    ide_host(c, IDE_HOST_READ, sector, count, ide_latency(u, c->lba, c->chunk * 4));
-}
-
-static uint8_t bcd(uint32_t v)
-{
-    return (uint8_t)(v / 10 << 4 | v % 10);
-}
-
-/* Sync pattern, header, user data, EDC and ECC of one mode 1 sector, as far as they are wanted. */
-static void raw_sector(const struct ide_channel *c, uint8_t *to, const uint8_t *user, uint64_t lba)
-{
-    uint32_t frame = (uint32_t)lba + FRAMES_BEFORE;
-
-    if (c->raw_parts & PART_SYNC) {
-        memset(to, 0xff, 12);
-        to[0] = to[11] = 0;
-        to += 12;
-    }
-    if (c->raw_parts & PART_HEADER) {
-        to[0] = bcd(frame / 75 / 60 % 100);
-        to[1] = bcd(frame / 75 % 60);
-        to[2] = bcd(frame % 75);
-        to[3] = 1;
-        to += 4;
-    }
-    if (c->raw_parts & PART_USER) {
-        memcpy(to, user, CD_SECTOR);
-        to += CD_SECTOR;
-    }
-    if (c->raw_parts & PART_EDC) {
-        memset(to, 0, 288);
-    }
-}
-
-/* Turns the user data of a chunk into raw sectors in place; longer ones from the last one down. */
-static void make_raw(struct ide_channel *c)
-{
-    uint8_t user[CD_SECTOR];
-    uint32_t n;
-
-    for (n = 0; n < c->chunk; n++) {
-        uint32_t i = c->raw > CD_SECTOR ? c->chunk - 1 - n : n;
-
-        memcpy(user, c->buf + (size_t)i * CD_SECTOR, CD_SECTOR);
-        raw_sector(c, c->buf + (size_t)i * c->raw, user, c->lba + i);
-    }
-}
-
-void atapi_read_done(struct ide_channel *c)
-{
-    uint32_t bytes = c->host_count * IDE_SECTOR;
-
-    /* The image may end inside of its last sector; the rest of that reads as zeros. */
-    if (bytes < c->chunk * CD_SECTOR) {
-        memset(c->buf + bytes, 0, c->chunk * CD_SECTOR - bytes);
-    }
-    if (c->raw) {
-        make_raw(c);
-    }
-    c->len = c->chunk * sector_bytes(c);
-    ide_offer(c);
-}
-
-void atapi_moved(struct ide_channel *c)
-{
-    c->lba += c->chunk;
-    c->left -= c->chunk;
-    if (c->left) {
-        read_chunk(c);
-    } else if (c->command != CMD_PACKET) {
-        ide_end(c, ST_DRDY | ST_DSC, false);
-    } else {
-        ide_after(c, IDE_FINISH, NS_GAP);
-    }
-}
-
 void atapi_host_failed(struct ide_channel *c)
 {
-    fail(c, MEDIUM_ERROR, ASC_READ_ERROR, 0);
-}
-
-static void read_sectors(struct ide_channel *c, uint32_t lba, uint32_t count)
-{
-    const struct ide_unit *u = ide_active(c);
-
-    if (!ready(c)) {
-        return;
-    }
-    if (lba > u->sectors || count > u->sectors - lba) {
-        fail(c, ILLEGAL_REQUEST, ASC_BAD_LBA, 0);
-        return;
-    }
-    if (count == 0) {
-        atapi_finish(c);
-        return;
-    }
-    c->lba = lba;
-    c->left = count;
-    read_chunk(c);
-}
-
-static void read_cd(struct ide_channel *c, const uint8_t *p, uint32_t lba, uint32_t count)
-{
-    unsigned type = p[1] >> 2 & 7, parts = p[9] & (PART_SYNC | PART_HEADER | PART_USER | PART_EDC);
-
-    if (p[9] & 0x06 || p[10] & 0x07) {
-        bad_field(c); /* C2 errors and sub-channels are not kept in an image */
-        return;
-    }
-    if (type != 0 && type != 2) {
-        fail(c, ILLEGAL_REQUEST, ASC_BAD_TRACK_MODE, 0); /* the track is mode 1 */
-        return;
-    }
-    if (!parts) {
-        count = 0;
-    }
-    c->raw_parts = (uint8_t)parts;
-    c->raw = (parts & PART_SYNC ? 12u : 0) + (parts & PART_HEADER ? 4u : 0)
-             + (parts & PART_USER ? CD_SECTOR : 0) + (parts & PART_EDC ? 288u : 0);
-    if (parts == PART_USER) {
-        c->raw = 0;
-    }
-    read_sectors(c, lba, count);
-}
-
-static uint32_t msf_lba(const uint8_t *p)
-{
-    uint32_t frame = (p[0] * 60u + p[1]) * 75u + p[2];
-
-    return frame < FRAMES_BEFORE ? 0 : frame - FRAMES_BEFORE;
-}
-
-static void read_cd_msf(struct ide_channel *c, const uint8_t *p)
-{
-    uint32_t from = msf_lba(p + 3), to = msf_lba(p + 6);
-
-    if (to < from) {
-        bad_field(c);
-        return;
-    }
-    read_cd(c, p, from, to - from);
+    atapi_fail(c, MEDIUM_ERROR, ASC_READ_ERROR, 0);
 }
 
 /* Information about the drive and the disc. */
@@ -312,7 +118,7 @@ static void inquiry(struct ide_channel *c, const uint8_t *p)
     uint8_t *b = c->buf;
 
     if ((p[1] & 1) || p[2]) {
-        bad_field(c);
+        atapi_bad_field(c);
         return;
     }
     memset(b, 0, 36);
@@ -323,7 +129,7 @@ static void inquiry(struct ide_channel *c, const uint8_t *p)
     memcpy(b + 8, "OXBOW   ", 8);
     memcpy(b + 16, "CD-ROM          ", 16);
     memcpy(b + 32, "1.0 ", 4);
-    offer(c, 36, p[4]);
+    atapi_offer(c, 36, p[4]);
 }
 
 static void request_sense(struct ide_channel *c, const uint8_t *p)
@@ -342,198 +148,16 @@ static void request_sense(struct ide_channel *c, const uint8_t *p)
     b[12] = u->cd.asc;
     b[13] = u->cd.ascq;
     u->cd.sense_key = u->cd.asc = u->cd.ascq = 0;
-    offer(c, 18, p[4]);
+    atapi_offer(c, 18, p[4]);
 }
 
 static void read_capacity(struct ide_channel *c)
 {
-    if (ready(c)) {
+    if (atapi_ready(c)) {
         put_be32(c->buf, (uint32_t)ide_active(c)->sectors - 1);
         put_be32(c->buf + 4, CD_SECTOR);
-        offer(c, 8, 8);
+        atapi_offer(c, 8, 8);
     }
-}
-
-/* An address as a block number or as minute, second, frame. */
-static void put_address(uint8_t *p, uint32_t lba, bool msf)
-{
-    if (!msf) {
-        put_be32(p, lba);
-        return;
-    }
-    lba += FRAMES_BEFORE;
-    p[0] = 0;
-    p[1] = (uint8_t)(lba / 75 / 60);
-    p[2] = (uint8_t)(lba / 75 % 60);
-    p[3] = (uint8_t)(lba % 75);
-}
-
-static uint32_t toc_tracks(struct ide_channel *c, unsigned first, bool msf)
-{
-    uint8_t *b = c->buf, *t = b + 4;
-
-    b[2] = b[3] = 1;
-    if (first <= 1) {
-        t[1] = 0x14; /* data track, no sub-channel information in Q mode bits */
-        t[2] = 1;
-        put_address(t + 4, 0, msf);
-        t += 8;
-    }
-    t[1] = 0x14;
-    t[2] = LEAD_OUT;
-    put_address(t + 4, (uint32_t)ide_active(c)->sectors, msf);
-    return (uint32_t)(t + 8 - b);
-}
-
-static uint32_t toc_session(struct ide_channel *c, bool msf)
-{
-    uint8_t *b = c->buf;
-
-    b[2] = b[3] = 1;
-    b[5] = 0x14;
-    b[6] = 1;
-    put_address(b + 8, 0, msf);
-    return 12;
-}
-
-/* The lead-in's own entries: first and last track, lead-out, then the track. */
-static uint32_t toc_full(struct ide_channel *c)
-{
-    static const uint8_t points[4] = {0xa0, 0xa1, 0xa2, 1};
-    uint8_t *b = c->buf;
-    unsigned i;
-
-    b[2] = b[3] = 1;
-    for (i = 0; i < 4; i++) {
-        uint8_t *t = b + 4 + i * 11;
-
-        t[0] = 1; /* session */
-        t[1] = 0x14;
-        t[3] = points[i];
-        if (i < 2) {
-            t[8] = 1; /* track 1 is the first and the last */
-        } else {
-            uint8_t msf[4];
-
-            put_address(msf, i == 2 ? (uint32_t)ide_active(c)->sectors : 0, true);
-            memcpy(t + 8, msf + 1, 3);
-        }
-    }
-    return 4 + 4 * 11;
-}
-
-static void read_toc(struct ide_channel *c, const uint8_t *p)
-{
-    unsigned format = p[2] & 0x0f ? p[2] & 0x0f : p[9] >> 6;
-    bool msf = (p[1] & 2) != 0;
-    uint32_t n;
-
-    if (!ready(c)) {
-        return;
-    }
-    memset(c->buf, 0, 64);
-    if (format == 0 && (p[6] <= 1 || p[6] == LEAD_OUT)) {
-        n = toc_tracks(c, p[6], msf);
-    } else if (format == 1) {
-        n = toc_session(c, msf);
-    } else if (format == 2) {
-        n = toc_full(c);
-    } else {
-        bad_field(c);
-        return;
-    }
-    put_be16(c->buf, n - 2);
-    offer(c, n, be16(p + 7));
-}
-
-static void read_subchannel(struct ide_channel *c, const uint8_t *p)
-{
-    uint8_t *b = c->buf;
-    uint32_t n = 4;
-
-    if (!ready(c)) {
-        return;
-    }
-    memset(b, 0, 24);
-    b[1] = 0x15; /* no audio status */
-    if (p[2] & 0x40) {
-        bool msf = (p[1] & 2) != 0;
-
-        b[4] = p[3];
-        switch (p[3]) {
-        case 1: /* where the head is */
-            b[5] = 0x14;
-            b[6] = b[7] = 1;
-            put_address(b + 8, (uint32_t)(ide_active(c)->next_lba), msf);
-            put_address(b + 12, (uint32_t)(ide_active(c)->next_lba), msf);
-            n = 16;
-            break;
-        case 2: /* no catalogue number, no ISRC */
-        case 3:
-            n = 24;
-            break;
-        default:
-            bad_field(c);
-            return;
-        }
-        put_be16(b + 2, n - 4);
-    }
-    offer(c, n, be16(p + 7));
-}
-
-static void read_header(struct ide_channel *c, const uint8_t *p)
-{
-    uint32_t lba = be32(p + 2);
-
-    if (!ready(c)) {
-        return;
-    }
-    if (lba >= ide_active(c)->sectors) {
-        fail(c, ILLEGAL_REQUEST, ASC_BAD_LBA, 0);
-        return;
-    }
-    memset(c->buf, 0, 8);
-    c->buf[0] = 1; /* mode 1 */
-    put_address(c->buf + 4, lba, (p[1] & 2) != 0);
-    offer(c, 8, be16(p + 7));
-}
-
-static void read_disc_information(struct ide_channel *c, const uint8_t *p)
-{
-    uint8_t *b = c->buf;
-
-    if (!ready(c)) {
-        return;
-    }
-    memset(b, 0, 34);
-    put_be16(b, 32);
-    b[2] = 0x0e; /* finalized, last session complete */
-    b[3] = b[4] = b[5] = b[6] = 1;
-    b[7] = 0x20; /* unrestricted use */
-    put_be32(b + 16, 0xffffffff);
-    put_be32(b + 20, 0xffffffff);
-    offer(c, 34, be16(p + 7));
-}
-
-static void read_track_information(struct ide_channel *c, const uint8_t *p)
-{
-    uint8_t *b = c->buf;
-    uint32_t where = be32(p + 2);
-
-    if (!ready(c)) {
-        return;
-    }
-    if ((p[1] & 3) == 0 ? where >= ide_active(c)->sectors : where != 1) {
-        bad_field(c);
-        return;
-    }
-    memset(b, 0, 28);
-    put_be16(b, 26);
-    b[2] = b[3] = 1;
-    b[5] = 0x04;                    /* data track, uninterrupted */
-    b[6] = 0x01;                    /* mode 1 */
-    put_be32(b + 24, (uint32_t)ide_active(c)->sectors);
-    offer(c, 28, be16(p + 7));
 }
 
 static void mechanism_status(struct ide_channel *c, const uint8_t *p)
@@ -541,7 +165,7 @@ static void mechanism_status(struct ide_channel *c, const uint8_t *p)
     memset(c->buf, 0, 8);
     c->buf[1] = ide_active(c)->cd.tray_open ? 0x10 : 0;
     c->buf[5] = 0; /* no changer: no slot table */
-    offer(c, 8, be16(p + 8));
+    atapi_offer(c, 8, be16(p + 8));
 }
 
 /* A feature descriptor at p; returns what follows it.  flags: version, persistent, current. */
@@ -561,6 +185,7 @@ static void get_configuration(struct ide_channel *c, const uint8_t *p)
     static const uint8_t removable[4] = {0x29, 0, 0, 0}; /* tray, ejects, locks */
     static const uint8_t readable[8] = {0, 0, 8, 0, 0, 1, 0, 0};
     static const uint8_t cd_read[4] = {0, 0, 0, 0};
+    static const uint8_t audio[4] = {3, 0, 1, 0}; /* volumes and muting by channel, 256 levels */
     const struct ide_unit *u = ide_active(c);
     bool disc = u->sectors && !u->cd.tray_open;
     const uint8_t profile[4] = {0, PROFILE_CDROM, disc, 0};
@@ -573,10 +198,11 @@ static void get_configuration(struct ide_channel *c, const uint8_t *p)
     } all[] = {
         {0x0000, 0x03, 4, profile},  {0x0001, 0x03, 4, core},     {0x0002, 0x03, 4, morphing},
         {0x0003, 0x03, 4, removable}, {0x0010, disc, 8, readable}, {0x001e, disc, 4, cd_read},
+        {0x0103, disc, 4, audio},
     };
 
     if (type == 3) {
-        bad_field(c);
+        atapi_bad_field(c);
         return;
     }
     memset(c->buf, 0, 8);
@@ -589,7 +215,7 @@ static void get_configuration(struct ide_channel *c, const uint8_t *p)
         }
     }
     put_be32(c->buf, (uint32_t)(to - c->buf) - 4);
-    offer(c, (uint32_t)(to - c->buf), be16(p + 7));
+    atapi_offer(c, (uint32_t)(to - c->buf), be16(p + 7));
 }
 
 static void get_event_status(struct ide_channel *c, const uint8_t *p)
@@ -598,7 +224,7 @@ static void get_event_status(struct ide_channel *c, const uint8_t *p)
     uint8_t *b = c->buf;
 
     if (!(p[1] & 1)) {
-        bad_field(c); /* only polling */
+        atapi_bad_field(c); /* only polling */
         return;
     }
     memset(b, 0, 8);
@@ -606,7 +232,7 @@ static void get_event_status(struct ide_channel *c, const uint8_t *p)
     if (!(p[4] & 0x10)) {
         b[1] = 2;
         b[2] = 0x80;
-        offer(c, 4, be16(p + 7));
+        atapi_offer(c, 4, be16(p + 7));
         return;
     }
     b[1] = 6;
@@ -614,7 +240,7 @@ static void get_event_status(struct ide_channel *c, const uint8_t *p)
     b[4] = u->cd.event;
     b[5] = (uint8_t)(u->cd.tray_open | (u->sectors && !u->cd.tray_open) << 1);
     u->cd.event = EVENT_NONE;
-    offer(c, 8, be16(p + 7));
+    atapi_offer(c, 8, be16(p + 7));
 }
 
 /* Mode pages. */
@@ -635,11 +261,12 @@ static uint8_t *capabilities(uint8_t *to, const struct ide_unit *u, bool changea
     uint8_t d[18] = {0};
 
     if (!changeable) {
-        d[2] = 0x70; /* multi-session, mode 2 form 1 and 2 */
-        d[3] = 0x00;
+        d[2] = 0x71; /* multi-session, mode 2 form 1 and 2, plays audio */
+        d[3] = 0x03; /* reads audio tracks, and from the right place */
         d[4] = (uint8_t)(0x29 | u->cd.locked << 1); /* tray, ejects, locks */
+        d[5] = 0x03; /* each channel has a volume, and can be off */
         put_be16(d + 6, SPEED);
-        put_be16(d + 8, 2); /* volume levels: none to speak of */
+        put_be16(d + 8, 256); /* volume levels */
         put_be16(d + 10, 128);
         put_be16(d + 12, SPEED);
     }
@@ -681,13 +308,13 @@ static void mode_sense(struct ide_channel *c, const uint8_t *p, bool ten)
     uint8_t medium = u->cd.tray_open ? 0x71 : u->sectors ? 0x01 : 0x70, *end;
 
     if (p[2] >> 6 == 3) {
-        fail(c, ILLEGAL_REQUEST, ASC_NO_SAVED_PAGES, 0);
+        atapi_fail(c, ILLEGAL_REQUEST, ASC_NO_SAVED_PAGES, 0);
         return;
     }
     memset(c->buf, 0, header);
     end = mode_pages(u, c->buf + header, p[2] & 0x3f, p[2] >> 6);
     if (!end) {
-        bad_field(c);
+        atapi_bad_field(c);
         return;
     }
     if (ten) {
@@ -697,7 +324,7 @@ static void mode_sense(struct ide_channel *c, const uint8_t *p, bool ten)
         c->buf[0] = (uint8_t)(end - c->buf - 1);
         c->buf[1] = medium;
     }
-    offer(c, (uint32_t)(end - c->buf), ten ? be16(p + 7) : p[4]);
+    atapi_offer(c, (uint32_t)(end - c->buf), ten ? be16(p + 7) : p[4]);
 }
 
 static void mode_select(struct ide_channel *c, uint32_t len)
@@ -724,15 +351,16 @@ void atapi_filled(struct ide_channel *c)
         unsigned code = page[0] & 0x3f, n = page[1];
 
         if (at + 2 + n > len) {
-            fail(c, ILLEGAL_REQUEST, ASC_BAD_PARAMETER, 0);
+            atapi_fail(c, ILLEGAL_REQUEST, ASC_BAD_PARAMETER, 0);
             return;
         }
         if (code == 0x01 && n == sizeof u->cd.recovery) {
             memcpy(u->cd.recovery, page + 2, 2);
         } else if (code == 0x0e && n == sizeof u->cd.audio) {
+            atapi_render(&c->sound[c->active], sched_now(c->d.env->sched));
             memcpy(u->cd.audio, page + 2, sizeof u->cd.audio);
         } else if (code != 0x0d && code != 0x2a) {
-            fail(c, ILLEGAL_REQUEST, ASC_BAD_PARAMETER, 0);
+            atapi_fail(c, ILLEGAL_REQUEST, ASC_BAD_PARAMETER, 0);
             return;
         }
         at += 2 + n;
@@ -747,9 +375,12 @@ static void start_stop(struct ide_channel *c, const uint8_t *p)
     struct ide_unit *u = ide_active(c);
     bool start = p[4] & 1, load_eject = (p[4] & 2) != 0;
 
+    if (!start) {
+        atapi_stop_play(c, u);
+    }
     if (load_eject && !start) {
         if (u->cd.locked) {
-            fail(c, u->sectors ? ILLEGAL_REQUEST : NOT_READY, ASC_LOCKED, 2);
+            atapi_fail(c, u->sectors ? ILLEGAL_REQUEST : NOT_READY, ASC_LOCKED, 2);
             return;
         }
         if (!u->cd.tray_open) {
@@ -771,13 +402,14 @@ static void seek(struct ide_channel *c, const uint8_t *p)
     struct ide_unit *u = ide_active(c);
     uint32_t lba = be32(p + 2);
 
-    if (!ready(c)) {
+    if (!atapi_ready(c)) {
         return;
     }
     if (lba >= u->sectors) {
-        fail(c, ILLEGAL_REQUEST, ASC_BAD_LBA, 0);
+        atapi_fail(c, ILLEGAL_REQUEST, ASC_BAD_LBA, 0);
         return;
     }
+    atapi_stop_play(c, u);
     u->next_lba = lba;
     atapi_finish(c);
 }
@@ -798,7 +430,7 @@ void atapi_packet(struct ide_channel *c)
         uint8_t asc = u->cd.attention;
 
         u->cd.attention = 0;
-        fail(c, UNIT_ATTENTION, asc, 0);
+        atapi_fail(c, UNIT_ATTENTION, asc, 0);
         return;
     }
     if (p[0] != 0x03) {
@@ -806,7 +438,7 @@ void atapi_packet(struct ide_channel *c)
     }
     switch (p[0]) {
     case 0x00: /* TEST UNIT READY */
-        if (ready(c)) {
+        if (atapi_ready(c)) {
             atapi_finish(c);
         }
         break;
@@ -833,42 +465,44 @@ void atapi_packet(struct ide_channel *c)
         read_capacity(c);
         break;
     case 0x28:
-        read_sectors(c, be32(p + 2), be16(p + 7));
+        atapi_read_sectors(c, be32(p + 2), be16(p + 7));
         break;
     case 0x2b:
         seek(c, p);
         break;
     case 0x42:
-        read_subchannel(c, p);
+        atapi_read_subchannel(c, p);
         break;
     case 0x43:
-        read_toc(c, p);
+        atapi_read_toc(c, p);
         break;
     case 0x44:
-        read_header(c, p);
+        atapi_read_header(c, p);
         break;
-    case 0x45: /* PLAY AUDIO */
-    case 0x47:
-    case 0xa5:
-        if (ready(c)) {
-            fail(c, ILLEGAL_REQUEST, ASC_BAD_TRACK_MODE, 0);
-        }
+    case 0x45: /* PLAY AUDIO (10) */
+        atapi_play(c, be32(p + 2), be16(p + 7));
         break;
     case 0x46:
         get_configuration(c, p);
         break;
+    case 0x47:
+        atapi_play_msf(c, p);
+        break;
     case 0x4a:
         get_event_status(c, p);
         break;
-    case 0x4b: /* PAUSE/RESUME, STOP PLAY: nothing plays */
-    case 0x4e:
+    case 0x4b:
+        atapi_pause(c, p[8] & 1);
+        break;
+    case 0x4e: /* STOP PLAY/SCAN */
+        atapi_stop_play(c, u);
         atapi_finish(c);
         break;
     case 0x51:
-        read_disc_information(c, p);
+        atapi_disc_information(c, p);
         break;
     case 0x52:
-        read_track_information(c, p);
+        atapi_track_information(c, p);
         break;
     case 0x55: /* MODE SELECT (10) */
         mode_select(c, be16(p + 7));
@@ -876,11 +510,14 @@ void atapi_packet(struct ide_channel *c)
     case 0x5a:
         mode_sense(c, p, true);
         break;
+    case 0xa5: /* PLAY AUDIO (12) */
+        atapi_play(c, be32(p + 2), be32(p + 6));
+        break;
     case 0xa8:
-        read_sectors(c, be32(p + 2), be32(p + 6));
+        atapi_read_sectors(c, be32(p + 2), be32(p + 6));
         break;
     case 0xb9:
-        read_cd_msf(c, p);
+        atapi_read_cd_msf(c, p);
         break;
     case 0xbb: /* SET CD SPEED: the one speed there is */
         atapi_finish(c);
@@ -889,10 +526,10 @@ void atapi_packet(struct ide_channel *c)
         mechanism_status(c, p);
         break;
     case 0xbe:
-        read_cd(c, p, be32(p + 2), (uint32_t)p[6] << 16 | be16(p + 7));
+        atapi_read_cd(c, p, be32(p + 2), (uint32_t)p[6] << 16 | be16(p + 7));
         break;
     default:
-        fail(c, ILLEGAL_REQUEST, ASC_BAD_COMMAND, 0);
+        atapi_fail(c, ILLEGAL_REQUEST, ASC_BAD_COMMAND, 0);
         break;
     }
 }

@@ -27,6 +27,7 @@ struct block_req {
 };
 
 struct block;
+struct cd_layout;
 
 struct block_ops {
     const char *name;
@@ -45,6 +46,7 @@ struct block {
     uint64_t sectors; /* size; a partial last sector reads as zero-padded */
     bool read_only;
     const char *label; /* file name for messages; owned by the back end */
+    const struct cd_layout *cd; /* a disc in whole frames (cd_layout.h); NULL: plain sectors */
 };
 
 /* Checks the range and read-only, then submits. */
@@ -57,6 +59,11 @@ void block_close(struct block *b); /* NULL is fine */
  * e.
  */
 struct block *block_open_file(const char *path, bool read_only, struct err *e);
+/*
+ * Opens a cue sheet (read-only) and the files it names, which stay locked for reading; refusals as
+ * above.
+ */
+struct block *block_open_cue(const char *path, struct err *e);
 /* Memory image: data is copied when `copy`, else must outlive the block (then read-only). */
 struct block *block_open_mem(const void *data, uint64_t bytes, bool copy, struct err *e);
 /* Copy-on-write overlay in memory over `base` (takes ownership): `-snapshot`. */

@@ -2,8 +2,8 @@
  * CT1745 mixer (Creative, "Sound Blaster Series Hardware Programming Guide", chapter 4).
  *
  * Volumes have five bits of 2 dB; the four- and three-bit registers of the Sound Blaster Pro are
- * views of their upper bits.  Inputs from CD, line and microphone, and everything on the recording
- * side, act on silence: nothing is plugged in there.
+ * views of their upper bits.  Inputs from line and microphone, and everything on the recording side,
+ * act on silence: nothing is plugged in there.
  */
 #include "devices/ct1745.h"
 
@@ -35,7 +35,7 @@ void ct1745_reset(struct ct1745 *m)
 void ct1745_power_on(struct ct1745 *m, uint8_t irq_select, uint8_t dma_select)
 {
     ct1745_reset(m);
-    memset(m->reg + MX_MASTER, FULL_VOLUME, 6);
+    memset(m->reg + MX_MASTER, FULL_VOLUME, 8); /* master, voice, MIDI, CD */
     m->index = 0;
     m->reg[MX_IRQ] = irq_select;
     m->reg[MX_DMA] = dma_select;
@@ -111,9 +111,10 @@ uint32_t ct1745_gain(const struct ct1745 *m, enum ct1745_source source, unsigned
         52, 66, 83, 104, 131, 165, 207, 261, 328, 414, 521, 655, 825, 1039, 1308, 1646, 2072, 2609,
         3285, 4135, 5206, 6554, 8250, 10387, 13076, 16462, 20724, 26090, 32846, 41350, 52057,
         65536};
+    bool on = source != CT1745_CD || m->reg[MX_OUT_SWITCH] >> (2 - ch) & 1;
     uint64_t master = level[m->reg[MX_MASTER + ch] >> 3], own = level[m->reg[source + ch] >> 3];
 
-    return (uint32_t)(master * own >> 16) << (m->reg[MX_OUT_GAIN + ch] >> 6);
+    return on ? (uint32_t)(master * own >> 16) << (m->reg[MX_OUT_GAIN + ch] >> 6) : 0;
 }
 
 /* Sixteen settings with two of 0 dB in the middle. */

@@ -12,7 +12,7 @@ struct ct1745 {
     uint8_t reg[256]; /* of the SB16's own registers; older ones are views of them */
 };
 
-enum ct1745_source { CT1745_VOICE = 0x32, CT1745_MIDI = 0x34 };
+enum ct1745_source { CT1745_VOICE = 0x32, CT1745_MIDI = 0x34, CT1745_CD = 0x36 };
 
 /* Volumes as after a write to register 0; the lines stay as they are. */
 void ct1745_reset(struct ct1745 *m);

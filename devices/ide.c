@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/cd_layout.h"
 #include "devices/ide_core.h"
 #include "memory/bytes.h"
 
@@ -56,6 +57,12 @@ enum { FLOATING = 0x7f, CTL_NIEN = 0x02, CTL_SRST = 0x04, CTL_HOB = 0x80 };
         SNAP_ARRAY(struct ide_channel, unit[n].cd.audio, SNAP_BYTES),                          \
         SNAP_ARRAY(struct ide_channel, unit[n].cd.packet, SNAP_BYTES)
 
+#define PLAY_FIELD(n, field, kind)                                                             \
+    {"unit[" #n "].cd." #field, (uint32_t)offsetof(struct ide_channel, unit[n].cd.field), 1, kind, 2}
+#define PLAY_FIELDS(n)                                                                         \
+    PLAY_FIELD(n, play, SNAP_U8), PLAY_FIELD(n, play_from, SNAP_U32),                          \
+        PLAY_FIELD(n, play_to, SNAP_U32), PLAY_FIELD(n, play_since, SNAP_U64)
+
 static const struct snap_field ide_fields[] = {
     UNIT_FIELDS(0),
     UNIT_FIELDS(1),
@@ -78,6 +85,8 @@ static const struct snap_field ide_fields[] = {
     SNAP_F(struct ide_channel, raw_parts, SNAP_U8),
     SNAP_F(struct ide_channel, host_sector, SNAP_U64),
     SNAP_F(struct ide_channel, host_count, SNAP_U32),
+    PLAY_FIELDS(0),
+    PLAY_FIELDS(1),
     SNAP_END,
 };
 
@@ -396,12 +405,13 @@ static void reset_begin(struct ide_channel *c)
     update_irq(c);
 }
 
-static void reset_unit(struct ide_unit *u)
+static void reset_unit(struct ide_channel *c, struct ide_unit *u)
 {
     u->error = 1; /* diagnostic code: passed */
     ide_signature(u);
     u->intrq = false;
     if (u->kind == IDE_CDROM) {
+        atapi_stop_play(c, u);
         atapi_reset(u, false);
         u->status = 0;
     } else {
@@ -412,8 +422,8 @@ static void reset_unit(struct ide_unit *u)
 static void reset_end(struct ide_channel *c)
 {
     c->active = 0;
-    reset_unit(&c->unit[0]);
-    reset_unit(&c->unit[1]);
+    reset_unit(c, &c->unit[0]);
+    reset_unit(c, &c->unit[1]);
     c->phase = IDE_IDLE;
     c->pos = c->block_end = c->len = 0;
 }
@@ -427,7 +437,7 @@ static void execute(struct ide_channel *c)
         c->active = c->unit[0].kind == IDE_NONE;
         ide_raise(c);
     } else if (c->command == CMD_DEVICE_RESET && ide_active(c)->kind == IDE_CDROM) {
-        reset_unit(ide_active(c));
+        reset_unit(c, ide_active(c));
         c->phase = IDE_IDLE;
     } else if (ide_active(c)->kind == IDE_CDROM) {
         atapi_command(c);
@@ -704,9 +714,11 @@ bool ide_set_media(struct device *d, unsigned unit, struct block *block)
     struct ide_channel *c = (struct ide_channel *)(void *)d;
 
     if (unit > 1 || c->unit[unit].kind != IDE_CDROM
-        || (c->active == unit && (c->phase != IDE_IDLE || c->req_busy))) {
+        || c->sound[unit].busy || (c->active == unit && (c->phase != IDE_IDLE || c->req_busy))) {
         return false;
     }
+    atapi_stop_play(c, &c->unit[unit]);
+    c->sound[unit].held = false;
     atapi_set_block(&c->unit[unit], block);
     return true;
 }
@@ -734,6 +746,9 @@ static bool unit_init(struct ide_channel *c, unsigned n, const struct ide_unit_c
     }
     if (config->kind == IDE_CDROM) {
         atapi_set_block(u, config->block);
+        c->sound[n].channel = c;
+        c->sound[n].out = config->audio;
+        audio_set_render(config->audio, atapi_render, &c->sound[n]);
     }
     return true;
 }
@@ -776,6 +791,7 @@ static void ide_reset(struct device *d, enum reset_kind kind)
         if (u->kind == IDE_DISK) {
             ata_reset(u);
         } else if (u->kind == IDE_CDROM) {
+            atapi_stop_play(c, u);
             atapi_reset(u, kind == RESET_COLD);
         }
     }
@@ -823,11 +839,13 @@ static void ide_save(const struct device *d, struct snap_writer *w)
 static bool unit_sane(const struct ide_unit *u)
 {
     return (u->multiple & (u->multiple - 1)) == 0 && u->multiple <= 16 && u->heads <= 16
-           && u->spt <= 255 && u->mode_mwdma <= 3 && u->mode_udma <= 6;
+           && u->spt <= 255 && u->mode_mwdma <= 3 && u->mode_udma <= 6 && atapi_play_sane(u);
 }
 
 static bool transfer_sane(const struct ide_channel *c)
 {
+    bool cd = c->unit[c->active & 1].kind == IDE_CDROM;
+
     if (c->phase >= IDE_PHASES || c->active > 1 || c->select & 0xa0) {
         return false;
     }
@@ -835,8 +853,9 @@ static bool transfer_sane(const struct ide_channel *c)
         return false;
     }
     return c->len <= BUFFER_BYTES && c->block_end <= c->len && c->pos <= c->block_end
-           && c->chunk <= CHUNK_SECTORS && c->chunk <= c->left && c->host_count <= CHUNK_SECTORS
-           && c->raw <= RAW_SECTOR && (c->phase < IDE_GAP_IN || c->block_bytes);
+           && c->chunk <= (cd ? (uint32_t)CHUNK_CD : (uint32_t)CHUNK_SECTORS) && c->chunk <= c->left
+           && c->host_count <= (cd ? (uint32_t)CHUNK_CD * CD_RAW_SECTORS : (uint32_t)CHUNK_SECTORS)
+           && c->raw <= CD_RAW && (c->phase < IDE_GAP_IN || c->block_bytes);
 }
 
 static bool ide_load(struct device *d, struct snap_reader *r, unsigned version)
@@ -852,9 +871,7 @@ static bool ide_load(struct device *d, struct snap_reader *r, unsigned version)
 
 static uint64_t medium_size(const struct ide_unit *u)
 {
-    uint64_t sectors = u->block ? u->block->sectors : 0;
-
-    return u->kind == IDE_CDROM ? (sectors + 3) / 4 : sectors;
+    return u->kind == IDE_CDROM ? atapi_frames(u->block) : u->block ? u->block->sectors : 0;
 }
 
 static bool ide_post_load(struct device *d, unsigned version, struct err *e)
@@ -869,6 +886,7 @@ static bool ide_post_load(struct device *d, unsigned version, struct err *e)
                            "start with the images it was saved with", i, d->id);
         }
     }
+    atapi_sound_loaded(c);
     if (c->phase >= IDE_HOST_READ && c->phase <= IDE_FLUSH) {
         host_submit(c);
     }
@@ -882,7 +900,7 @@ const struct device_class ide_class = {
     .reset = ide_reset,
     .free = ide_free,
     .state = ide_fields,
-    .state_version = 1,
+    .state_version = 2,
     .save = ide_save,
     .load = ide_load,
     .post_load = ide_post_load,

@@ -4,6 +4,7 @@
 #ifndef OXBOW_DEVICES_IDE_H
 #define OXBOW_DEVICES_IDE_H
 
+#include "devices/audio.h"
 #include "devices/block.h"
 #include "devices/device.h"
 #include "devices/irq.h"
@@ -16,6 +17,7 @@ struct ide_unit_config {
     struct block *block;
     /* Default geometry of a disk; 0: 16 heads and 63 sectors. */
     uint16_t cylinders, heads, sectors;
+    struct audio_input audio; /* CD-ROM: where audio tracks are heard */
     const char *serial; /* NULL: made from the device id; at most 20 characters */
 };
 

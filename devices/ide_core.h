@@ -9,6 +9,7 @@
 #ifndef OXBOW_DEVICES_IDE_CORE_H
 #define OXBOW_DEVICES_IDE_CORE_H
 
+#include "devices/audio.h"
 #include "devices/ide.h"
 
 enum {
@@ -48,10 +49,9 @@ enum ide_phase {
 enum {
     IDE_SECTOR = 512,
     CD_SECTOR = 2048,
-    RAW_SECTOR = 2352,
     CHUNK_SECTORS = 256,
     BUFFER_BYTES = CHUNK_SECTORS * IDE_SECTOR,
-    /* The same of a CD in its own sectors; raw sectors of 2352 bytes fit as well. */
+    /* The same of a CD in its own sectors; whole frames in five sectors each fit as well. */
     CHUNK_CD = 32
 };
 
@@ -74,6 +74,9 @@ struct cd_state {
     uint8_t event;        /* what GET EVENT STATUS has to tell about the medium */
     uint8_t recovery[6];  /* mode page 01h as the host set it, without its header */
     uint8_t audio[14];    /* mode page 0Eh */
+    uint8_t play;         /* audio status as READ SUB-CHANNEL tells; 0: nothing was played */
+    uint32_t play_from, play_to; /* blocks; paused or at the end: where the head is */
+    uint64_t play_since;  /* icount at play_from */
     uint8_t packet[12];
 };
 
@@ -99,6 +102,17 @@ struct ide_unit {
     struct cd_state cd;
 };
 
+/* The audio output of a CD-ROM drive; nothing of it is state. */
+struct cd_sound {
+    struct ide_channel *channel;
+    struct audio_input out;
+    uint64_t heard; /* samples reported since play_since */
+    struct block_req req;
+    bool busy, held; /* the request is under way; frame holds block lba */
+    uint32_t lba;
+    uint8_t frame[2560];
+};
+
 struct ide_channel {
     struct device d;
     struct irq_line irq;
@@ -119,8 +133,8 @@ struct ide_channel {
     uint32_t chunk;       /* sectors in the buffer; 0: a reply that is no sectors */
     uint32_t block_bytes; /* size of a DRQ block */
     uint32_t pos, block_end, len;
-    uint32_t raw;     /* READ CD: bytes per sector as the host gets them */
-    uint8_t raw_parts; /* READ CD: which parts of the sector these are */
+    uint32_t raw;     /* READ CD: bytes per sector as the host gets them; 0: user data */
+    uint8_t raw_parts; /* READ CD: which parts of the sector these are, and the sector type */
     uint8_t *buf;
 
     struct event event;
@@ -132,6 +146,8 @@ struct ide_channel {
     bool req_busy;
     uint8_t req_error;
     bool holding;
+
+    struct cd_sound sound[2];
 };
 
 ALWAYS_INLINE struct ide_unit *ide_active(struct ide_channel *c)
@@ -183,5 +199,13 @@ void atapi_read_done(struct ide_channel *c);
 void atapi_moved(struct ide_channel *c);
 void atapi_filled(struct ide_channel *c);
 void atapi_host_failed(struct ide_channel *c);
+/* Size of a disc in its own sectors. */
+uint64_t atapi_frames(const struct block *block);
+void atapi_stop_play(struct ide_channel *c, struct ide_unit *u);
+/* Reports samples up to now (audio_set_render); ctx is a struct cd_sound. */
+void atapi_render(void *ctx, uint64_t now);
+/* After a state was loaded. */
+void atapi_sound_loaded(struct ide_channel *c);
+bool atapi_play_sane(const struct ide_unit *u);
 
 #endif

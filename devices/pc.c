@@ -495,6 +495,16 @@ static bool build_serial(struct oxbow *m, struct err *e)
     return add(m, &parallel_class, "parallel", &lpt, e) != NULL;
 }
 
+/* The first CD-ROM drive's cable goes to the sound card, or to the board where there is none. */
+static struct audio_input cd_output(struct oxbow *m, const struct oxbow_drive *d)
+{
+    if (d->kind != OXBOW_DRIVE_CD || m->pc.cd.audio) {
+        return (struct audio_input){NULL, 0};
+    }
+    m->pc.cd = audio_connect(m->pc.audio, m->cfg.sb16.on ? AUDIO_CARD : AUDIO_BOARD);
+    return m->pc.cd;
+}
+
 static bool build_disks(struct oxbow *m, struct err *e)
 {
     struct pc *pc = &m->pc;
@@ -508,6 +518,7 @@ static bool build_disks(struct oxbow *m, struct err *e)
                              : d->kind == OXBOW_DRIVE_DISK ? IDE_DISK
                                                            : IDE_NONE;
             c.unit[u].block = d->media;
+            c.unit[u].audio = cd_output(m, d);
         }
         pc->ide[ch] = add(m, &ide_class, ch ? "ide1" : "ide0", &c, e);
         if (!pc->ide[ch]) {
@@ -632,7 +643,7 @@ static bool build_sb16(struct oxbow *m, struct err *e)
     struct opl3_config opl = {.out = fm, .window = {{FM_PORT, 4}, {cfg->port, 4},
                                                     {(uint16_t)(cfg->port + 8), 2}}};
     struct sb16_config c = {
-        .port = cfg->port, .mpu_port = MPU_PORT, .fm = fm,
+        .port = cfg->port, .mpu_port = MPU_PORT, .fm = fm, .cd = pc->cd,
         .irq_select = ct1745_irq_select(cfg->irq),
         .dma_select = ct1745_dma_select(cfg->dma, cfg->dma16),
         .voice = {audio_connect(pc->audio, AUDIO_CARD), audio_connect(pc->audio, AUDIO_CARD)}};

@@ -4,6 +4,7 @@
 #ifndef OXBOW_DEVICES_PC_H
 #define OXBOW_DEVICES_PC_H
 
+#include "devices/audio.h"
 #include "devices/block.h"
 #include "devices/device.h"
 #include "devices/input.h"
@@ -20,6 +21,7 @@ struct pc {
     struct device *uart[4], *nic[4];
     struct device *audio, *sb16, *vmport;
     unsigned speaker_input; /* of the mixer */
+    struct audio_input cd;  /* what a CD-ROM drive is wired to */
     uint8_t serial_irq[2]; /* which UART of a shared line asks */
     bool a20_kbc, a20_port92, nmi_masked;
     /* with an HPET: outputs of PIT and RTC, cut off from IRQ 0 and 8 */

@@ -71,7 +71,7 @@ struct sb16 {
     struct irq_line irq[16];
     struct dma_channel dma[8];
     struct dma_side side[8];
-    struct audio_input fm;
+    struct audio_input fm, cd;
     struct chardev midi;
     uint8_t irq_select, dma_select;
 
@@ -875,6 +875,8 @@ static void apply_mixer(struct sb16 *s)
     audio_volume(s->stream[WIDE].out, left, right);
     audio_volume(s->fm, ct1745_gain(&s->mixer, CT1745_MIDI, 0),
                  ct1745_gain(&s->mixer, CT1745_MIDI, 1));
+    audio_volume(s->cd, ct1745_gain(&s->mixer, CT1745_CD, 0),
+                 ct1745_gain(&s->mixer, CT1745_CD, 1));
     audio_tone(s->fm, bass, treble);
     update_irq(s);
     update_dreq(s);
@@ -944,6 +946,7 @@ static bool sb16_init(struct device *d, const void *config, struct err *e)
     memcpy(s->irq, c->irq, sizeof s->irq);
     memcpy(s->dma, c->dma, sizeof s->dma);
     s->fm = c->fm;
+    s->cd = c->cd;
     s->midi = c->midi;
     s->irq_select = c->irq_select;
     s->dma_select = c->dma_select;

@@ -21,6 +21,7 @@ struct sb16_config {
     struct dma_channel dma[8];      /* 0, 1, 3, 5, 6 and 7 are used */
     struct audio_input voice[2];    /* digital sound of 8 and of 16 bits */
     struct audio_input fm;          /* of the synthesizer: the mixer sets its volume */
+    struct audio_input cd;          /* of a CD-ROM drive's audio cable, the same */
     struct chardev midi;            /* what leaves by the MIDI connector */
 };
 

@@ -68,6 +68,25 @@ bool image_is_kernel(const uint8_t *data, size_t len)
     return is_linux(data, len) || is_multiboot(data, len);
 }
 
+static const char cue_sheet[] = "cue sheet";
+
+/* Text with lines that every cue sheet has. */
+static bool is_cue(const struct head *h)
+{
+    char text[HEAD + 1];
+
+    for (size_t n = 0; n < h->n; n++) {
+        char c = (char)h->b[n];
+
+        if (c == 0) {
+            return false;
+        }
+        text[n] = c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+    }
+    text[h->n] = 0;
+    return strstr(text, "FILE ") && strstr(text, "TRACK ") && strstr(text, "INDEX ");
+}
+
 static bool is_iso(const struct head *h)
 {
     return h->n == HEAD && memcmp(h->b + CD_VOLUME + 1, "CD001", 5) == 0;
@@ -181,6 +200,9 @@ bool image_look(const char *path, struct image_info *info, struct err *e)
         info->kind = IMAGE_CD;
         info->detail = "ISO 9660";
         info->need = (uint64_t)at32(&h, CD_VOLUME + 80) * CD_SECTOR;
+    } else if (is_cue(&h)) {
+        info->kind = IMAGE_CD;
+        info->detail = cue_sheet;
     } else if (is_linux(h.b, h.n)) {
         info->kind = IMAGE_KERNEL;
         info->detail = "Linux bzImage";
@@ -191,6 +213,13 @@ bool image_look(const char *path, struct image_info *info, struct err *e)
         look_at_disk(&h, info);
     }
     return true;
+}
+
+bool image_is_cue(const char *path)
+{
+    struct image_info info;
+
+    return image_look(path, &info, NULL) && info.detail == cue_sheet;
 }
 
 const char *image_kind_name(enum image_kind kind)
@@ -213,7 +242,7 @@ bool image_check(const char *path, bool raw, struct err *e)
                    : err_set(e, "%s: this is %s; unpack or convert it to a raw image "
                                 "(qemu-img convert -O raw)", path, info.format);
     }
-    if (info.bytes < SECTOR) {
+    if (info.bytes < SECTOR && info.kind != IMAGE_CD) {
         return err_set(e, "%s: only %llu bytes, less than one sector; the image is truncated", path,
                        (unsigned long long)info.bytes);
     }

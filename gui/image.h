@@ -17,6 +17,8 @@ struct image_info {
     uint64_t need;      /* bytes that its own tables speak of; 0: no such table */
 };
 
+/* Whether a file is a cue sheet, the text that describes a CD with several tracks. */
+bool image_is_cue(const char *path);
 /* False when the file can't be read or is empty. */
 bool image_look(const char *path, struct image_info *info, struct err *e);
 const char *image_kind_name(enum image_kind kind);

@@ -99,6 +99,9 @@ static struct block *open_disk(const struct drive_option *d, bool snapshot, stru
     if (!image_check(d->file, d->raw, e)) {
         return NULL;
     }
+    if (d->cd && image_is_cue(d->file)) {
+        return block_open_cue(d->file, e);
+    }
     if (d->cd) {
         return block_open_file(d->file, true, e);
     }

@@ -155,6 +155,9 @@ const struct fuzz_chip fuzz_chips[] = {
     {0},
 };
 
+const struct cd_layout fuzz_disc = {
+    800, 3, {{0, 0, CD_MODE1}, {300, 350, CD_AUDIO}, {600, 600, CD_MODE2}}};
+
 /* --- worlds ----------------------------------------------------------------------------------- */
 
 static void look(struct world *w, uint64_t v)
@@ -307,6 +310,7 @@ static struct world *board(void)
     c.debug_exit = true;
     c.hpet = true;
     c.serial_on[1] = c.serial_on[2] = true;
+    c.drive[1].media->cd = &fuzz_disc;
     w->board = oxbow_new(&c, &e);
     free(rom);
     if (!w->board) {

@@ -9,6 +9,7 @@
 #ifndef OXBOW_TESTS_FUZZ_CHIPS_H
 #define OXBOW_TESTS_FUZZ_CHIPS_H
 
+#include "devices/cd_layout.h"
 #include "devices/device.h"
 #include "devices/dma_port.h"
 #include "devices/irq.h"
@@ -85,6 +86,9 @@ void world_pci_write(struct world *w, unsigned devfn, unsigned reg, unsigned siz
 void world_answer(struct world *w);
 /* A pin's level, for what is seen; a setter of struct irq_line. */
 void world_pin(void *to, unsigned n, bool level);
+
+/* A disc of 800 frames with data, audio and mode 2. */
+extern const struct cd_layout fuzz_disc;
 
 /* Where the board's and the single chips' base addresses are put. */
 enum {

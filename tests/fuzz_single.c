@@ -363,6 +363,7 @@ bool build_ide(struct world *w, struct err *e)
                  {.kind = IDE_CDROM, .block = disk(w, 1, 4001, true)}}};
     struct ide_pci_config p = {.slot = SLOT_SOUTH};
 
+    w->disk[1].b.cd = &fuzz_disc;
     w->more[0] = add(w, &pci_class, "pci", NULL, e);
     w->chip = add(w, &ide_class, "ide0", &c, e);
     p.pci = w->more[0];

@@ -316,7 +316,7 @@ START_TEST(information)
         {0x44, 0, 0, 0, 0, 5, 0, 0, 100}, /* READ HEADER */
         {0xbd, 0, 0, 0, 0, 0, 0, 0, 0, 100}, /* MECHANISM STATUS */
     };
-    static const unsigned lengths[] = {8 + 8 + 8 + 8 + 8 + 12 + 8, 34, 28, 16, 8, 8};
+    static const unsigned lengths[] = {8 + 8 + 8 + 8 + 8 + 12 + 8 + 8, 34, 28, 16, 8, 8};
     static const uint8_t seek[12] = {0x2b, 0, 0, 0, 0, 9};
     static const uint8_t play[12] = {0x45};
     struct ide_rig g;

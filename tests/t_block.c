@@ -210,7 +210,7 @@ END_TEST
 START_TEST(overlay_over_a_late_base)
 {
     bool closed = false;
-    struct late base = {{&late_ops, 1ull << 32, true, "late"}, NULL, &closed};
+    struct late base = {{&late_ops, 1ull << 32, true, "late", NULL}, NULL, &closed};
     uint8_t buf[1024], one[512];
     struct err e;
     struct block *b = block_open_overlay(&base.b, &e);

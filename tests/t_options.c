@@ -409,6 +409,16 @@ START_TEST(image_kinds)
     ck_assert_int_eq(look(8192).kind, IMAGE_KERNEL);
     put_le(4104, 5);
     ck_assert_int_eq(look(8192).kind, IMAGE_UNKNOWN);
+    /* A cue sheet is text and short. */
+    static const char cue[] = "File \"a b.bin\" BINARY\n track 01 MODE1/2352\n index 01 0:0:0\n";
+    memcpy(image, cue, sizeof cue);
+    struct image_info info = look(sizeof cue - 1);
+    ck_assert_int_eq(info.kind, IMAGE_CD);
+    ck_assert_str_eq(info.detail, "cue sheet");
+    ck_assert(image_is_cue("t_options.img") && check(sizeof cue - 1));
+    ck_assert_int_ne(look(sizeof cue).kind, IMAGE_CD); /* a zero is no text */
+    ck_assert(!image_is_cue("t_options.img"));
+    ck_assert_int_ne(look(30).kind, IMAGE_CD);
     remove("t_options.img");
 }
 END_TEST

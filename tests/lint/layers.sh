@@ -22,7 +22,7 @@ check 'the board' '(bios|cpu|devices|memory)/|oxbow\.h' devices/machine.[ch] dev
 check 'gui/' 'gui/|bios/images\.h|oxbow\.h|devices/(block|chardev|net|surface)\.h|memory/' gui/*.[ch]
 
 # A chip includes its own header and the interfaces, never another chip.
-interfaces='device|sched|apic_bus|net|audio|ct1745|creative_adpcm|irq|dma_port|block|chardev|surface|pci|ps2|ide|ide_core|net|ne2000|ne2000_core|vga|vga_priv'
+interfaces='device|sched|apic_bus|net|audio|ct1745|creative_adpcm|irq|dma_port|block|chardev|surface|pci|ps2|cd_layout|ide|ide_core|atapi_core|net|ne2000|ne2000_core|vga|vga_priv'
 for f in $chips; do
     own=$(basename "$f" | sed 's/\.[ch]$//')
     out=$(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"devices/' "$f" |
