@@ -228,13 +228,13 @@ static bool run_case(const struct function *f, struct sf_status s, const char *l
     return false;
 }
 
-/* 0 all passed, 1 some did not, 2 unreadable */
-int testfloat_file(const char *dir, const char *file)
+/* 0 all passed, 1 some did not, 2 unreadable; runs the first of each `every` lines */
+int testfloat_file(const char *dir, const char *file, long every)
 {
     struct sf_status s;
     const struct function *f = parse_name(file, &s);
     char path[1024], line[256];
-    long passed = 0, total = 0;
+    long passed = 0, total = 0, seen = 0;
 
     if (f == NULL) {
         printf("%s: unknown function or rounding\n", file);
@@ -247,8 +247,10 @@ int testfloat_file(const char *dir, const char *file)
         return 2;
     }
     while (gzgets(in, line, sizeof line) != NULL) {
-        passed += run_case(f, s, line, total - passed < MAX_SHOWN);
-        total++;
+        if (seen++ % every == 0) {
+            passed += run_case(f, s, line, total - passed < MAX_SHOWN);
+            total++;
+        }
     }
     bool damaged = gzclose(in) != Z_OK;
     printf("%s %ld/%ld\n", file, passed, total);
@@ -284,7 +286,7 @@ int main(int argc, char **argv)
     closedir(dir);
     qsort(names, count, sizeof *names, compare_names);
     for (size_t i = 0; i < count; i++) {
-        int result = testfloat_file(argv[1], names[i]);
+        int result = testfloat_file(argv[1], names[i], 1);
         status = result > status ? result : status;
         free(names[i]);
     }

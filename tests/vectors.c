@@ -2,7 +2,9 @@
  * Runs CPU reference vectors against the core: native captures (*.n32v.gz), single-step tests of
  * the 80286 (*.MOO.gz) and Berkeley TestFloat cases (*.txt.gz), everything below a directory.
  *
- * Usage: vectors_run [-cpu MODEL] [-generic] [-show N] DIR...
+ * Usage: vectors_run [-cpu MODEL] [-generic] [-show N] [-every N] [-skipped] DIR...
+ * -every N runs the first of each N cases of a file: the same sample on every host, for those that
+ * are slow.  -skipped prints the number of each skipped case, counted from 0 in its file.
  * Prints "file passed/total" lines, skipped cases with their reason, and the first differences.
  * Status 0: all passed; 1: differences; 2: nothing found, or a file or option is bad.
  */
@@ -52,10 +54,18 @@ bool vec_read_file(const char *path, struct vec_data *d)
 
 /* --- tally ----------------------------------------------------------------------------------- */
 
-void vec_skip(struct tally *t, const char *why)
+bool vec_wanted(struct tally *t, const struct vec_options *o)
+{
+    return t->seen++ % o->every == 0;
+}
+
+void vec_skip(struct tally *t, const char *why, const struct vec_options *o)
 {
     unsigned n = 0;
 
+    if (o->list_skipped) {
+        printf("  %s case %ld skipped: %s\n", t->file, t->seen - 1, why);
+    }
     t->skipped++;
     while (n < VEC_REASONS - 1 && t->reason[n].why && strcmp(t->reason[n].why, why) != 0) {
         n++;
@@ -183,7 +193,7 @@ static void run_file(struct run *r, const char *dir, const char *path, const cha
     } else if (ends_with(name, ".MOO.gz")) {
         run_data(r, path, name, vec_moo);
     } else if (ends_with(name, ".txt.gz")) {
-        worse(r, testfloat_file(dir, name));
+        worse(r, testfloat_file(dir, name, r->options.every));
     } else {
         return;
     }
@@ -262,7 +272,7 @@ static void run_argument(struct run *r, const char *path)
 
 int main(int argc, char **argv)
 {
-    struct run r = {.options = {.model = "max", .shown = VEC_SHOWN}};
+    struct run r = {.options = {.model = "max", .shown = VEC_SHOWN, .every = 1}};
     int n = 1;
 
     for (; n < argc && argv[n][0] == '-'; n++) {
@@ -270,14 +280,19 @@ int main(int argc, char **argv)
             r.options.model = argv[++n];
         } else if (strcmp(argv[n], "-show") == 0 && n + 1 < argc) {
             r.options.shown = strtol(argv[++n], NULL, 10);
+        } else if (strcmp(argv[n], "-every") == 0 && n + 1 < argc) {
+            r.options.every = strtol(argv[++n], NULL, 10);
+        } else if (strcmp(argv[n], "-skipped") == 0) {
+            r.options.list_skipped = true;
         } else if (strcmp(argv[n], "-generic") == 0) {
             r.options.generic_only = true;
         } else {
             break;
         }
     }
-    if (n >= argc || argv[n][0] == '-') {
-        fprintf(stderr, "usage: vectors_run [-cpu MODEL] [-generic] [-show N] DIR...\n");
+    if (n >= argc || argv[n][0] == '-' || r.options.every < 1) {
+        fprintf(stderr, "usage: vectors_run [-cpu MODEL] [-generic] [-show N] [-every N] "
+                        "[-skipped] DIR...\n");
         return 2;
     }
     for (; n < argc; n++) {

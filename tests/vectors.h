@@ -20,6 +20,7 @@ struct tally {
     const char *file;
     long passed, total; /* of the cases that were run */
     long skipped;
+    long seen;     /* cases of the file so far */
     struct {
         const char *why;
         long count;
@@ -31,6 +32,8 @@ struct vec_options {
     const char *model; /* -cpu */
     bool generic_only;
     long shown;        /* differing cases printed per file */
+    long every;        /* of n cases the first is run: a fixed sample for slow hosts; 1: all */
+    bool list_skipped; /* print the number of each skipped case */
 };
 
 /* A whole file, unpacked. */
@@ -40,7 +43,10 @@ struct vec_data {
 };
 bool vec_read_file(const char *path, struct vec_data *d);
 
-void vec_skip(struct tally *t, const char *why);
+/* Whether the next case of the file is in the sample; call once per case. */
+bool vec_wanted(struct tally *t, const struct vec_options *o);
+/* Counts the present case as skipped. */
+void vec_skip(struct tally *t, const char *why, const struct vec_options *o);
 /* Counts a case; true when its differences are to be printed. */
 bool vec_count(struct tally *t, bool passed, const struct vec_options *o);
 
@@ -60,6 +66,6 @@ void vec_step(struct cpu *c);
 bool vec_native(const struct vec_data *d, struct tally *t, const struct vec_options *o);
 bool vec_moo(const struct vec_data *d, struct tally *t, const struct vec_options *o);
 /* 0 all passed, 1 some did not, 2 unreadable (testfloat_run.c). */
-int testfloat_file(const char *dir, const char *file);
+int testfloat_file(const char *dir, const char *file, long every);
 
 #endif

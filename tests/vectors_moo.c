@@ -571,9 +571,12 @@ bool vec_moo(const struct vec_data *d, struct tally *tally, const struct vec_opt
             break;
         }
         count--;
+        if (!vec_wanted(tally, o)) {
+            continue;
+        }
         struct rules r = apply_rules(&t, &mask);
         if (r.skip) {
-            vec_skip(tally, r.skip);
+            vec_skip(tally, r.skip, o);
             continue;
         }
         load_state(&m, &t);

@@ -523,10 +523,13 @@ static bool run_records(struct vec_machine *m, const struct vec_data *d, struct 
             return false;
         }
         at += 2 + len;
+        if (!vec_wanted(tally, o)) {
+            continue;
+        }
         prepare(&t);
         const char *why = skip_reason(m->cpu, &t);
         if (why) {
-            vec_skip(tally, why);
+            vec_skip(tally, why, o);
             continue;
         }
         load_state(m, &t);
