@@ -134,14 +134,34 @@ static const struct cpu_model *find_model(const char *name, size_t len)
     return NULL;
 }
 
+/* level=N, for systems that are confused by more leaves than they know, as Windows NT up to 4.0. */
+static bool limit_leaves(struct cpu *c, const char *item, size_t len, struct err *e)
+{
+    unsigned level = len == 7 ? (unsigned)(item[6] - '0') : 0;
+
+    if (level < 1 || level > 9) {
+        return err_set(e, "-cpu: \"%.*s\" is not understood, write level=1 up to level=9", (int)len,
+                       item);
+    }
+    if (c->model->max_leaf == 0) {
+        return err_set(e, "-cpu: model %s has no CPUID, so \"%.*s\" has no meaning",
+                       c->model->name, (int)len, item);
+    }
+    c->cpuid_level = MIN(level, c->model->max_leaf);
+    return true;
+}
+
 static bool edit_feature(struct cpu *c, const char *item, size_t len, struct err *e)
 {
     bool on = item[0] == '+';
     unsigned n;
 
+    if (len >= 6 && memcmp(item, "level=", 6) == 0) {
+        return limit_leaves(c, item, len, e);
+    }
     if (len < 2 || (item[0] != '+' && item[0] != '-')) {
-        return err_set(e, "-cpu: \"%.*s\" is not understood, write +feature or -feature", (int)len,
-                       item);
+        return err_set(e, "-cpu: \"%.*s\" is not understood, write +feature, -feature or level=N",
+                       (int)len, item);
     }
     if (c->model->max_leaf == 0) {
         return err_set(e, "-cpu: model %s has no CPUID, so \"%.*s\" cannot be changed",
@@ -210,6 +230,7 @@ bool cpu_model_select(struct cpu *c, const char *spec, struct err *e)
     c->cpuid_edx = c->model->edx;
     c->cpuid_ecx = c->model->ecx;
     c->cpuid_ext = c->model->ext_edx;
+    c->cpuid_level = c->model->max_leaf;
     for (at += len; *at; at += len) {
         at++;
         len = strcspn(at, ",");
@@ -277,12 +298,12 @@ void cpu_cpuid(const struct cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4]
 
     (void)sub; /* no leaf here has sub-leaves */
     memset(out, 0, 4 * sizeof out[0]);
-    if (leaf >= 0x80000000u ? leaf > max_ext : leaf > m->max_leaf) {
-        leaf = m->max_leaf; /* as the hardware answers */
+    if (leaf >= 0x80000000u ? leaf > max_ext : leaf > c->cpuid_level) {
+        leaf = c->cpuid_level; /* as the hardware answers */
     }
     switch (leaf) {
     case 0:
-        out[0] = m->max_leaf;
+        out[0] = c->cpuid_level;
         out[1] = 0x756e6547; /* GenuineIntel */
         out[3] = 0x49656e69;
         out[2] = 0x6c65746e;

@@ -12,7 +12,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/system.h"
 
-#define SNAP_VERSION 2 /* 2: system management mode */
+#define SNAP_VERSION 2 /* 2: system management mode, CPUID level */
 #define DR6_RESET 0xffff0ff0u
 #define DR7_RESET 0x400u
 
@@ -361,6 +361,7 @@ void cpu_save(const struct cpu *c, struct snap_writer *w)
     snap_put_u32(w, c->cpuid_edx);
     snap_put_u32(w, c->cpuid_ecx);
     snap_put_u32(w, c->cpuid_ext);
+    snap_put_u32(w, c->cpuid_level);
     snap_put_u32(w, flags_get(c));
     snap_put_fields(w, cpu_fields, c);
     for (n = 0; n < SEG_COUNT; n++) {
@@ -381,9 +382,10 @@ static bool same_model(const struct cpu *c, struct snap_reader *r, struct err *e
 {
     uint32_t signature = snap_get_u32(r), edx = snap_get_u32(r), ecx = snap_get_u32(r);
     uint32_t ext = snap_get_u32(r);
+    uint32_t level = r->version >= 2 ? snap_get_u32(r) : c->model->max_leaf;
 
     if (signature != c->model->signature || edx != c->cpuid_edx || ecx != c->cpuid_ecx ||
-        ext != c->cpuid_ext) {
+        ext != c->cpuid_ext || level != c->cpuid_level) {
         return err_set(e, "the saved state is of another CPU model than %s, give its -cpu option",
                        c->model->name);
     }

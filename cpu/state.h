@@ -318,6 +318,7 @@ struct cpu {
     struct cpu_config cfg;
     const struct cpu_model *model;
     uint32_t cpuid_edx, cpuid_ecx, cpuid_ext, features; /* the model's, edited by +feature -feature */
+    uint32_t cpuid_level; /* highest basic CPUID leaf; level=N makes it less than the model's */
     uint32_t eflags_mask; /* bits that the model has */
     struct seg_memo seg_memo[MEMO_KINDS][SEG_MEMOS];
     struct code_context context[CONTEXTS];

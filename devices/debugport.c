@@ -54,14 +54,16 @@ static uint64_t debugport_read(void *dev, uint64_t off UNUSED, unsigned size)
     }
 }
 
-static void debugport_write(void *dev, uint64_t off UNUSED, unsigned size UNUSED, uint64_t val)
+static void debugport_write(void *dev, uint64_t off, unsigned size UNUSED, uint64_t val)
 {
     struct debugport *p = dev;
 
     switch (p->kind) {
     case DEBUGPORT_LOG:
-        p->last = (uint8_t)val;
-        tell(p, p->last);
+        if (off == 0) {
+            p->last = (uint8_t)val;
+            tell(p, (uint32_t)val);
+        }
         break;
     case DEBUGPORT_CONSOLE:
         chardev_put(&p->out, (uint8_t)val);
@@ -76,13 +78,14 @@ static void debugport_write(void *dev, uint64_t off UNUSED, unsigned size UNUSED
 }
 
 static const struct io_ops byte_ops = {debugport_read, debugport_write, 1, 1, "debug port"};
-static const struct io_ops wide_ops = {debugport_read, debugport_write, 1, 4, "debug exit"};
+static const struct io_ops wide_ops = {debugport_read, debugport_write, 1, 4, "debug port"};
 
 static bool debugport_init(struct device *d, const void *config, struct err *e)
 {
     struct debugport *p = (struct debugport *)d;
     const struct debugport_config *c = config;
-    const struct io_ops *ops = c->kind == DEBUGPORT_EXIT ? &wide_ops : &byte_ops;
+    bool wide = c->kind == DEBUGPORT_EXIT || (c->kind == DEBUGPORT_LOG && c->size > 1);
+    const struct io_ops *ops = wide ? &wide_ops : &byte_ops;
 
     p->kind = c->kind;
     p->out = c->out;

@@ -8,7 +8,9 @@
 #include "devices/device.h"
 
 enum debugport_kind {
-    DEBUGPORT_LOG,      /* 0x80, 0x190: value(ctx, byte) for each write; reads give the last one */
+    /* 0x80, 0x190: value(ctx, v) for a write of a width that fits into the window; reads give the
+     * last byte */
+    DEBUGPORT_LOG,
     DEBUGPORT_CONSOLE,  /* 0xE9, 0x402: bytes go to out; reads give E9h, "somebody listens" */
     DEBUGPORT_SHUTDOWN, /* 0x8900: value(ctx, 0) when "Shutdown" was written; reads: open bus */
     DEBUGPORT_EXIT      /* isa-debug-exit: value(ctx, v) for a write of any width; reads give 0 */

@@ -685,7 +685,7 @@ static bool build_debug(struct oxbow *m, struct err *e)
     uint16_t con_port = cfg->debugcon_port ? cfg->debugcon_port : 0xe9;
     struct debugport_config con = {DEBUGPORT_CONSOLE, con_port, 0, cfg->debugcon, NULL, NULL};
     struct debugport_config con2 = {DEBUGPORT_CONSOLE, 0x402, 0, cfg->debugcon, NULL, NULL};
-    struct debugport_config log = {DEBUGPORT_LOG, 0x190, 0, {0}, post190, m};
+    struct debugport_config log = {DEBUGPORT_LOG, 0x190, 4, {0}, post190, m};
     struct debugport_config off = {DEBUGPORT_SHUTDOWN, 0x8900, 0, {0}, shutdown_port, m};
     struct debugport_config end = {
         DEBUGPORT_EXIT, cfg->debug_exit_port ? cfg->debug_exit_port : 0x501,

@@ -315,6 +315,91 @@ START_TEST(feature_edits)
 }
 END_TEST
 
+/* level=N cuts off the leaves above; what is asked beyond answers as the last one. */
+START_TEST(leaf_limit)
+{
+    struct fixture f = fix_new(false), g = fix_new(false);
+    struct snap_writer w;
+    struct snap_reader r;
+    struct err e;
+    uint32_t one[4], out[4];
+
+    ck_assert(cpu_model_select(f.c, "max,level=1", &e));
+    cpuid(&f, 0, out);
+    ck_assert_uint_eq(out[0], 1);
+    ck_assert_uint_eq(out[1], 0x756e6547);
+    cpuid(&f, 1, one);
+    cpuid(&f, 2, out);
+    ck_assert(memcmp(one, out, sizeof one) == 0);
+    cpuid(&f, 0x80000000u, out);
+    ck_assert_uint_eq(out[0], 0x80000008u);
+    ck_assert(cpu_model_select(f.c, "pentium3,-sse,level=9", &e));
+    cpuid(&f, 0, out);
+    ck_assert_uint_eq(out[0], 2); /* a limit, no promise */
+    ck_assert(!cpu_model_select(f.c, "pentium3,level=0", &e));
+    ck_assert_ptr_nonnull(strstr(e.text, "level=0"));
+    ck_assert(!cpu_model_select(f.c, "pentium3,level=", &e));
+    ck_assert(!cpu_model_select(f.c, "pentium3,level=22", &e));
+    ck_assert(!cpu_model_select(f.c, "386,level=1", &e));
+    /* The guest has seen it: a state goes with its limit. */
+    ck_assert(cpu_model_select(f.c, "pentium3,level=1", &e));
+    ck_assert(cpu_model_select(g.c, "pentium3", &e));
+    snap_writer_init(&w);
+    cpu_save(f.c, &w);
+    ck_assert(snap_reader_init(&r, w.buf, w.len, &e));
+    ck_assert(!cpu_load(g.c, &r, &e));
+    snap_writer_free(&w);
+    fix_free(&f);
+    fix_free(&g);
+}
+END_TEST
+
+/* MTRRs and PAT read back what was written; values the hardware refuses are #GP. */
+START_TEST(memory_type_registers)
+{
+    static const struct {
+        uint32_t msr;
+        uint64_t value;
+        bool fine;
+    } cases[] = {
+        {0x200, 0xfe0000006, true},        {0x201, 0xff0000800, true},
+        {0x20e, 0x000000001, true},        {0x20f, 0xfff000800, true},
+        {0x210, 0, false},                 {0x200, 0x000000002, false}, /* type 2 */
+        {0x200, 0x1000000000, false},      {0x201, 0x000000400, false},
+        {0x250, 0x0606060606060606, true}, {0x258, 0x0505050505050505, true},
+        {0x26f, 0x0404040404040404, true}, {0x268, 0x0000000000000001, true},
+        {0x268, 0x0000000000000003, false}, {0x2ff, 0xc06, true},
+        {0x2ff, 0xc02, false},             {0x2ff, 0x1000, false},
+        {0x277, 0x0007040600070406, true}, {0x277, 0x0007040600070402, false},
+        {0xfe, 0x508, false},              {0x27, 0, false},
+    };
+    struct fixture f = fix_new(false);
+    struct err e;
+    uint64_t v, before;
+
+    ck_assert(cpu_model_select(f.c, "pentium3", &e));
+    cpu_reset(f.c);
+    ck_assert(msr_read(f.c, 0xfe, &v));
+    ck_assert_uint_eq(v, 0x508); /* eight variable ranges, fixed ones, write combining */
+    ck_assert(msr_read(f.c, 0x277, &v));
+    ck_assert_uint_eq(v, 0x0007040600070406);
+    for (unsigned k = 0; k < ARRAY_LEN(cases); k++) {
+        bool there = msr_read(f.c, cases[k].msr, &before);
+
+        ck_assert_msg(msr_write(f.c, cases[k].msr, cases[k].value) == cases[k].fine, "row %u", k);
+        if (there) {
+            ck_assert(msr_read(f.c, cases[k].msr, &v));
+            ck_assert_uint_eq(v, cases[k].fine ? cases[k].value : before);
+        }
+    }
+    ck_assert(cpu_model_select(f.c, "pentium", &e));
+    ck_assert(!msr_read(f.c, 0x200, &v) && !msr_read(f.c, 0x277, &v) && !msr_read(f.c, 0xfe, &v));
+    ck_assert(cpu_model_select(f.c, "pentium-pro", &e));
+    ck_assert(msr_read(f.c, 0x200, &v) && !msr_read(f.c, 0x277, &v));
+    fix_free(&f);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const each[] = {rows, eflags, cr4_bits, cr0_bits, leaves};
@@ -326,6 +411,8 @@ int main(void)
         tcase_add_loop_test(t, each[k], 0, ARRAY_LEN(models));
     }
     tcase_add_test(t, feature_edits);
+    tcase_add_test(t, leaf_limit);
+    tcase_add_test(t, memory_type_registers);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
