@@ -261,13 +261,37 @@ bool priv_probe(struct cpu *c, uint64_t la, unsigned n, bool write, bool user)
     return span_ref(c, (uint32_t)la, n, user, write, r, &first);
 }
 
+/*
+ * Plain memory at la that has no direct entry because code was decoded from its page, as long as no marked line is
+ * touched: data beside code costs little more than other data.  NULL: look closer.
+ */
+ALWAYS_INLINE uint8_t *beside_code(const struct tlb_special *s, uint32_t la, unsigned size)
+{
+    uint32_t off = la & PAGE_MASK;
+
+    return s->host && *s->code && !(*s->code & line_mask(off, size)) ? s->host + off : NULL;
+}
+
+/* The slot of an access that stays in its page, or NULL. */
+ALWAYS_INLINE const struct tlb_special *special_hit(const struct tlb *t, uint32_t la, unsigned size)
+{
+    const struct tlb_special *s = &t->special[la >> PAGE_SHIFT & (SPECIAL_SIZE - 1)];
+
+    return s->tag == (la & ~(uint32_t)PAGE_MASK) && (la & PAGE_MASK) + size <= PAGE_SIZE ? s : NULL;
+}
+
 /* The rest of lin_read() and lin_write(): no direct entry, or two pages. */
 static NOINLINE bool read_miss(struct cpu *c, uint32_t la, unsigned size, uint64_t *v)
 {
+    const struct tlb_special *s = special_hit(c->tlb, la, size);
     struct tlb_ref r;
 
     if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, false)) {
         return false;
+    }
+    if (s && !s->host && s->window.ops) {
+        *v = bus_window_read(c->mem, &s->window, s->pa | (la & PAGE_MASK), size);
+        return true;
     }
     if (UNLIKELY((la & PAGE_MASK) + size > PAGE_SIZE)) {
         return read_crossing(c, la, size, c->cpl == 3, v);
@@ -281,10 +305,23 @@ static NOINLINE bool read_miss(struct cpu *c, uint32_t la, unsigned size, uint64
 
 static NOINLINE bool write_miss(struct cpu *c, uint32_t la, unsigned size, uint64_t v)
 {
+    const struct tlb_special *s = special_hit(c->tlb, la, size);
     struct tlb_ref r;
 
     if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, true)) {
         return false;
+    }
+    if (s && s->write) {
+        uint8_t *plain = beside_code(s, la, size);
+
+        if (plain) {
+            put_n(plain, size, v);
+            return true;
+        }
+        if (!s->host && s->window.ops) {
+            bus_window_write(c->mem, &s->window, s->pa | (la & PAGE_MASK), size, v);
+            return true;
+        }
     }
     if (UNLIKELY((la & PAGE_MASK) + size > PAGE_SIZE)) {
         return write_crossing(c, la, size, c->cpl == 3, v);
@@ -345,6 +382,15 @@ bool lin_write_bytes(struct cpu *c, uint64_t la, const void *from, unsigned n)
     return span_store(c, la, from, n, c->cpl == 3);
 }
 
+uint8_t *lin_code_page(struct cpu *c, uint64_t la)
+{
+    const struct tlb_special *s = &c->tlb->special[la >> PAGE_SHIFT & (SPECIAL_SIZE - 1)];
+
+    return s->tag == ((uint32_t)la & ~(uint32_t)PAGE_MASK) && s->write && s->host
+               ? s->host + (la & PAGE_MASK)
+               : NULL;
+}
+
 bool lin_probe(struct cpu *c, uint64_t la, unsigned n, bool write)
 {
     return priv_probe(c, la, n, write, c->cpl == 3);
@@ -370,6 +416,11 @@ bool rmw_begin(struct cpu *c, uint64_t la, unsigned size, struct rmw *m, uint64_
     m->size = size;
     m->host = tlb_write_hit(c->tlb, (uint32_t)la, size);
     m->code = NULL;
+    if (!m->host) {
+        const struct tlb_special *s = special_hit(c->tlb, (uint32_t)la, size);
+
+        m->host = s && s->write ? beside_code(s, (uint32_t)la, size) : NULL;
+    }
     if (LIKELY(m->host)) {
         /* Writable to a user means readable; a write tag without a read tag does not exist. */
         *v = get_n(m->host, size);

@@ -26,6 +26,8 @@ bool lin_write(struct cpu *c, uint64_t la, unsigned size, uint64_t v);
 /* Blocks of up to 4096 bytes (x87, FXSAVE, 16-byte operands).  A write is all or nothing. */
 bool lin_read_bytes(struct cpu *c, uint64_t la, void *to, unsigned n);
 bool lin_write_bytes(struct cpu *c, uint64_t la, const void *from, unsigned n);
+/* Where la is when its page can be written but holds code: lin_write_bytes() inside it cannot fail.  Or NULL. */
+uint8_t *lin_code_page(struct cpu *c, uint64_t la);
 /* Checks that [la, la + n) can be read (written) at the current privilege; raises #PF if not. */
 bool lin_probe(struct cpu *c, uint64_t la, unsigned n, bool write);
 

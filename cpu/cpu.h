@@ -97,7 +97,8 @@ bool cpu_load(struct cpu *c, struct snap_reader *r, struct err *e);
 
 struct cpu_stats {
     uint64_t icount;
-    uint64_t traces_built, insns_decoded, trace_lookups, trace_flushes, smc_hits;
+    uint64_t traces_built, insns_decoded, trace_lookups, trace_flushes;
+    uint64_t smc_hits, smc_patches, smc_kills; /* stores into marked lines; traces they changed, ended */
     uint64_t tlb_fills, tlb_flushes, page_walks;
     uint64_t interrupts, exceptions, page_faults;
 };

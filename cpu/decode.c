@@ -883,9 +883,11 @@ static bool immediate_operand(struct cursor *c, unsigned method, struct operand 
         }
         o->kind = OK_IMM;
         out->imm = truncate_to((uint64_t)sign_extend(v, n), o->size);
+        out->imm_bytes = (uint8_t)n;
         return true;
     case OM_IMM64:
         o->kind = OK_IMM;
+        out->imm_bytes = (uint8_t)o->size;
         return fetch(c, o->size, &out->imm);
     case OM_SIMM8:
         if (!fetch(c, 1, &v)) {

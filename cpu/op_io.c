@@ -12,15 +12,12 @@
 #include "cpu/ops_sys.def"
 #undef SLOWOP
 
-/* IOPL, or the permission bitmap of a 32-bit TSS. */
-static bool port_allowed(struct cpu *c, uint16_t port, unsigned size)
+/* The permission bitmap of a 32-bit TSS. */
+static bool port_in_bitmap(struct cpu *c, uint16_t port, unsigned size)
 {
     uint64_t map, bits;
     uint32_t at;
 
-    if (!protected_mode(c) || (!v86_mode(c) && c->cpl <= cpu_iopl(c))) {
-        return true;
-    }
     if (!(c->tr.attr & 8) || !(c->tr.attr & ATTR_P) || c->tr.limit < 0x67) {
         return exc_set_err(c, EXC_GP, 0);
     }
@@ -40,6 +37,15 @@ static bool port_allowed(struct cpu *c, uint16_t port, unsigned size)
     return true;
 }
 
+/* IOPL, or the bitmap. */
+ALWAYS_INLINE bool port_allowed(struct cpu *c, uint16_t port, unsigned size)
+{
+    if (LIKELY(!protected_mode(c) || (!v86_mode(c) && c->cpl <= cpu_iopl(c)))) {
+        return true;
+    }
+    return port_in_bitmap(c, port, size);
+}
+
 static void watch_port(struct cpu *c, uint16_t port, unsigned size)
 {
     if (UNLIKELY(c->dr[7] & 0xff) && (c->cr4 & CR4_DE)) {
@@ -50,19 +56,28 @@ static void watch_port(struct cpu *c, uint16_t port, unsigned size)
 static uint64_t port_in(struct cpu *c, uint16_t port, unsigned size)
 {
     watch_port(c, port, size);
-    return bus_read(c->io, port, size);
+    return bus_port_read(c->io, port, size);
 }
 
 static void port_out(struct cpu *c, uint16_t port, unsigned size, uint64_t v)
 {
     watch_port(c, port, size);
-    bus_write(c->io, port, size, v);
+    bus_port_write(c->io, port, size, v);
 }
 
 /* The port operand: DX, or an immediate, which leaves another number in the record. */
 static uint16_t port_operand(const struct cpu *c, const struct insn *i, unsigned reg)
 {
     return lane_reg(reg) == REG_EDX ? reg16(c, REG_EDX) : (uint8_t)i->imm;
+}
+
+/*
+ * Behind a port access: a device may have asked for the run loop, an interrupt or a change of the memory map, which
+ * then comes before the next instruction.
+ */
+ALWAYS_INLINE struct insn *after_port(struct cpu *c, struct insn *i)
+{
+    return UNLIKELY(c->left <= (int64_t)i->idx) ? cpu_leave_next(c, i) : insn_next(i);
 }
 
 struct insn *x_in(struct cpu *c, struct insn *i)
@@ -81,7 +96,7 @@ struct insn *x_in(struct cpu *c, struct insn *i)
     } else {
         set_reg32(c, REG_EAX, (uint32_t)v);
     }
-    return insn_next(i); /* ends the trace: the fall record sees what the port has changed */
+    return after_port(c, i);
 }
 
 struct insn *x_out(struct cpu *c, struct insn *i)
@@ -94,7 +109,7 @@ struct insn *x_out(struct cpu *c, struct insn *i)
         return cpu_fault(c, i);
     }
     port_out(c, port, size, size == 1 ? v & 0xff : size == 2 ? v & 0xffff : v);
-    return insn_next(i);
+    return after_port(c, i);
 }
 
 /* --- strings -------------------------------------------------------------------------------- */

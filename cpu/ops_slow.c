@@ -5,7 +5,7 @@
  * of source and destination when that memory is plain, else element by element; every iteration counts as one
  * instruction.  A run ends early, registers updated, when time is up or an element faults.
  */
-#include "cpu/exec.h"
+#include "cpu/system.h"
 
 #define SLOWOP(name, op) struct insn *x_##name(struct cpu *c, struct insn *i);
 #include "cpu/ops_local.def"
@@ -262,11 +262,11 @@ static bool one_scas(struct cpu *c, const struct insn *i)
 }
 
 /*
- * Elements that can be done in one go at seg:reg, going up, through a cached host pointer: bounded by the
- * page, the segment window and 16-bit wrap.  0 when the page has no direct pointer for the access.
+ * Elements that can be done in one go at seg:reg, going up: bounded by the page, the segment window and 16-bit
+ * wrap.
  */
-static uint32_t direct_run(struct cpu *c, const struct insn *i, unsigned seg, unsigned reg,
-                           bool write, uint8_t **host)
+static uint32_t string_run(const struct cpu *c, const struct insn *i, unsigned seg, unsigned reg,
+                           bool write, uint32_t *la)
 {
     const struct segment *s = &c->seg[seg];
     uint32_t ea = index_reg(c, i, reg);
@@ -274,12 +274,8 @@ static uint32_t direct_run(struct cpu *c, const struct insn *i, unsigned seg, un
     if (from >= window) {
         return 0;
     }
-    uint32_t la = (uint32_t)s->base + ea;
-    *host = write ? tlb_write_hit(c->tlb, la, 1) : tlb_read_hit(c->tlb, la, 1);
-    if (!*host) {
-        return 0;
-    }
-    uint64_t bytes = MIN(window - from, (uint64_t)(PAGE_SIZE - (la & PAGE_MASK)));
+    *la = (uint32_t)s->base + ea;
+    uint64_t bytes = MIN(window - from, (uint64_t)(PAGE_SIZE - (*la & PAGE_MASK)));
     if (i->a16) {
         bytes = MIN(bytes, 0x10000u - ea);
     }
@@ -309,28 +305,49 @@ static void fill_up(uint8_t *d, uint64_t v, uint32_t n, unsigned size)
     }
 }
 
+/* Stores a run to a page that has no direct entry; false: nothing done, go element by element. */
+static bool store_run(struct cpu *c, uint32_t la, const uint8_t *from, size_t bytes)
+{
+    uint8_t *to = lin_code_page(c, la);
+
+    if (!to || (to < from + bytes && from < to + bytes)) {
+        return false;
+    }
+    return lin_write_bytes(c, la, from, (unsigned)bytes);
+}
+
 /* A run of REP MOVS or STOS through host pointers; returns the elements done (0: not possible). */
 static uint32_t run_movs(struct cpu *c, struct insn *i, uint32_t max)
 {
-    uint8_t *s, *d;
-    uint32_t n = direct_run(c, i, i->seg, REG_ESI, false, &s);
-    n = MIN(n, max);
-    if (n) {
-        n = MIN(n, direct_run(c, i, SEG_ES, REG_EDI, true, &d));
+    uint32_t from, to, n = MIN(max, string_run(c, i, i->seg, REG_ESI, false, &from));
+    const uint8_t *s;
+    uint8_t *d;
+
+    if (!n) {
+        return 0;
     }
-    if (n) {
-        copy_up(d, s, n, i->osize);
+    n = MIN(n, string_run(c, i, SEG_ES, REG_EDI, true, &to));
+    s = n ? tlb_read_hit(c->tlb, from, 1) : NULL;
+    if (!s) {
+        return 0;
     }
+    d = tlb_write_hit(c->tlb, to, 1);
+    if (UNLIKELY(!d)) {
+        return store_run(c, to, s, (size_t)n * i->osize) ? n : 0;
+    }
+    copy_up(d, s, n, i->osize);
     return n;
 }
 
 static uint32_t run_stos(struct cpu *c, struct insn *i, uint32_t max)
 {
-    uint8_t *d;
-    uint32_t n = MIN(max, direct_run(c, i, SEG_ES, REG_EDI, true, &d));
-    if (n) {
-        fill_up(d, c->r.q[REG_EAX], n, i->osize);
+    uint32_t to, n = MIN(max, string_run(c, i, SEG_ES, REG_EDI, true, &to));
+    uint8_t *d = n ? tlb_write_hit(c->tlb, to, 1) : NULL;
+
+    if (!d) {
+        return 0;
     }
+    fill_up(d, c->r.q[REG_EAX], n, i->osize);
     return n;
 }
 

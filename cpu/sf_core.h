@@ -10,6 +10,9 @@
 #ifndef CPU_SF_CORE_H
 #define CPU_SF_CORE_H
 
+#include <float.h>
+#include <string.h>
+
 #include "cpu/softfloat.h"
 
 #if defined(__SIZEOF_INT128__) && !defined(SF_NO_INT128)
@@ -17,6 +20,14 @@
 __extension__ typedef unsigned __int128 sf_native128;
 #else
 #define SF_INT128 0
+#endif
+
+/* float and double are the IEEE formats, and an operation on them is rounded once, to them. */
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0 && FLT_RADIX == 2 && FLT_MANT_DIG == 24 &&             \
+    DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024 && !defined(__FAST_MATH__) && !defined(SF_NO_HOST)
+#define SF_HOST 1
+#else
+#define SF_HOST 0
 #endif
 
 struct sf_u128 {

@@ -185,6 +185,9 @@ ALWAYS_INLINE void sse_status(const struct cpu *c, struct sf_status *s)
     s->up = 0;
     s->daz = m >> MXCSR_DAZ_SHIFT & 1;
     s->ftz = m >> MXCSR_FTZ_SHIFT & 1;
+    /* precision: flag set, exception masked, rounding control 0 */
+    s->host = (m & (SF_INEXACT | SF_INEXACT << MXCSR_MASKS_SHIFT | 3u << MXCSR_RC_SHIFT)) ==
+              (SF_INEXACT | SF_INEXACT << MXCSR_MASKS_SHIFT);
 }
 
 /* MXCSR bits that may be set: denormals-are-zeros came with SSE2. */

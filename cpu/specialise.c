@@ -203,7 +203,20 @@ void fast_specialise(const struct cpu *c UNUSED, struct trace *t)
     }
 }
 
+bool fast_differs(const struct insn *was, const struct insn *now)
+{
+    return was->id != now->id || was->dst != now->dst || was->src != now->src ||
+           was->base != now->base || was->index != now->index || was->scale != now->scale ||
+           was->a16 != now->a16 ||
+           (flag_uses[now->id] == SETS_SHIFT && !(was->imm & 31) != !(now->imm & 31));
+}
+
 #else
+
+bool fast_differs(const struct insn *was, const struct insn *now)
+{
+    return was->id != now->id;
+}
 
 void fast_specialise(const struct cpu *c UNUSED, struct trace *t UNUSED)
 {

@@ -13,6 +13,9 @@
  */
 void fast_specialise(const struct cpu *c, struct trace *t);
 
+/* A record that replaces another may need other handlers, here or around it. */
+bool fast_differs(const struct insn *was, const struct insn *now);
+
 /*
  * FAST_LAYER says that the generated files are there and the dispatch shape can use them.
  */

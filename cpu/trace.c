@@ -2,8 +2,10 @@
  * Trace cache: building, lookup, links, invalidation.  See trace.h for the rules.
  *
  * Memory: one pool, filled front to back and emptied as a whole.  Two hash tables find traces by
- * (address, mode) and by page.  A trace that is invalidated stays where it is with every record turned
- * into `stale`, so links into it and the execution inside it need no search.
+ * (address, mode) and by the line they begin in.  When code is overwritten, a trace whose instructions keep
+ * their lengths and their place in the flow gets new records where it is (patch); any other stays where it is
+ * with every record turned into `stale`, so links into it and the execution inside it need no search.
+ * Either way what runs afterwards is what would be decoded from the new bytes.
  */
 #include "cpu/trace.h"
 
@@ -13,8 +15,10 @@
 
 #define POOL_BYTES (24u << 20)
 #define HASH_BITS 16
-#define PAGE_HASH_BITS 14
+#define LINE_HASH_BITS 15
 #define LINE_SHIFT 7
+/* A trace touches its first line and at most this many behind it. */
+#define TRACE_LINES ((TRACE_MAX * DECODE_MAX_LEN + (1 << LINE_SHIFT) - 2) >> LINE_SHIFT)
 
 struct trace_cache {
     uint8_t *pool;
@@ -22,7 +26,7 @@ struct trace_cache {
     uint32_t epoch; /* counts flushes: record pointers taken before one are dead after it */
     bool flush_pending;
     struct trace *by_pa[1u << HASH_BITS];
-    struct trace *by_page[1u << PAGE_HASH_BITS];
+    struct trace *by_line[1u << LINE_HASH_BITS]; /* by the line of the first byte */
     struct insn leave;
     struct trace *scratch;
 };
@@ -33,9 +37,9 @@ static unsigned hash_pa(uint64_t pa, uint32_t mode)
     return x >> (32 - HASH_BITS);
 }
 
-static unsigned hash_page(uint64_t pa)
+static unsigned hash_line(uint64_t pa)
 {
-    return (unsigned)(pa >> PAGE_SHIFT) & ((1u << PAGE_HASH_BITS) - 1);
+    return (unsigned)(pa >> LINE_SHIFT) & ((1u << LINE_HASH_BITS) - 1);
 }
 
 /* Lines [a, b] of a page as a mask; offsets in the page. */
@@ -121,7 +125,7 @@ void trace_flush_now(struct cpu *c)
     tc->epoch++;
     tc->flush_pending = false;
     memset(tc->by_pa, 0, sizeof tc->by_pa);
-    memset(tc->by_page, 0, sizeof tc->by_page);
+    memset(tc->by_line, 0, sizeof tc->by_line);
     memset(c->jump, 0, sizeof *c->jump << JUMP_BITS);
     trace_unlink(c);
     c->st.trace_flushes++;
@@ -129,9 +133,8 @@ void trace_flush_now(struct cpu *c)
 
 /* --- building --------------------------------------------------------------------------------- */
 
-static void add_stub(const struct cpu *c, struct trace *t, struct insn *branch)
+static void set_stub(const struct cpu *c, struct insn *s, struct insn *branch)
 {
-    struct insn *s = &t->rec[t->nrec++];
     memset(s, 0, sizeof *s);
     set_handler(c, s, H_stub);
     s->imm = branch->imm;
@@ -154,12 +157,41 @@ static void finish(const struct cpu *c, struct trace *t, bool fall)
     }
     for (unsigned k = 0; k < t->n; k++) {
         if (t->branches >> k & 1) {
-            add_stub(c, t, &t->rec[k]);
+            set_stub(c, &t->rec[t->nrec++], &t->rec[k]);
         }
     }
     if (fall) {
-        add_stub(c, t, &t->rec[t->n]);
+        set_stub(c, &t->rec[t->nrec++], &t->rec[t->n]);
     }
+}
+
+/* The record of instruction n of a trace, all but its handler and link. */
+static enum translate_kind make_record(struct cpu *c, const struct trace *t, unsigned n,
+                                       enum decode_status st, const struct decoded *d,
+                                       const uint8_t *bytes, struct insn *i)
+{
+    enum translate_kind k;
+
+    memset(i, 0, sizeof *i);
+    if (st == DEC_OK) {
+        k = translate(c, d, t->mode, t->pgoff[n], bytes, i);
+    } else {
+        k = translate_fault(st == DEC_TOO_LONG ? EXC_GP : EXC_UD, i);
+    }
+    i->idx = n & 63;
+    i->len = d->len & 15;
+    if (k == TR_BRANCH || k == TR_JUMP || k == TR_STOP) {
+        i->src = (uint8_t)(n + 1);
+    }
+    c->st.insns_decoded++;
+    return k;
+}
+
+/* The last four bytes of an instruction are its immediate, and that is all the record's imm is. */
+static bool plain_imm32(const struct decoded *d, enum translate_kind k, const uint8_t *bytes,
+                        const struct insn *i)
+{
+    return k == TR_PLAIN && d->imm_bytes == 4 && i->imm == get32(bytes + d->len - 4);
 }
 
 /* Adds one decoded instruction; returns how the trace goes on. */
@@ -167,27 +199,18 @@ static enum translate_kind add_insn(struct cpu *c, struct trace *t, enum decode_
                                     const struct decoded *d, const uint8_t *bytes)
 {
     struct insn *i = &t->rec[t->n];
-    unsigned pgoff = t->pgoff[t->n];
-    enum translate_kind k;
+    enum translate_kind k = make_record(c, t, t->n, st, d, bytes, i);
 
-    memset(i, 0, sizeof *i);
-    if (st == DEC_OK) {
-        k = translate(c, d, t->mode, pgoff, bytes, i);
-    } else {
-        k = translate_fault(st == DEC_TOO_LONG ? EXC_GP : EXC_UD, i);
-    }
-    i->idx = t->n & 63;
-    i->len = d->len & 15;
     set_handler(c, i, i->id);
     if (k == TR_BRANCH || k == TR_JUMP) {
         t->branches |= 1u << t->n;
     }
-    if (k == TR_BRANCH || k == TR_JUMP || k == TR_STOP) {
-        i->src = (uint8_t)(t->n + 1);
+    if (st == DEC_OK && plain_imm32(d, k, bytes, i)) {
+        t->imm32 |= 1u << t->n;
     }
+    t->last_kind = (uint8_t)k;
     t->n++;
-    t->pgoff[t->n] = (uint16_t)(pgoff + d->len);
-    c->st.insns_decoded++;
+    t->pgoff[t->n] = (uint16_t)(t->pgoff[t->n - 1] + d->len);
     return k;
 }
 
@@ -204,7 +227,8 @@ static bool build(struct cpu *c, struct trace *t, const uint8_t *page, unsigned 
 {
     bool fall = true;
     t->n = 0;
-    t->branches = 0;
+    t->branches = t->imm32 = 0;
+    t->page = page;
     t->pgoff[0] = (uint16_t)off;
     while (t->n < TRACE_MAX && off < end) {
         struct decoded d;
@@ -287,7 +311,7 @@ static struct insn *build_scratch(struct cpu *c, uint32_t mode)
     t->cached = false;
     t->code = NULL;
     t->n = 0;
-    t->branches = 0;
+    t->branches = t->imm32 = 0;
     t->pgoff[0] = la & PAGE_MASK;
     enum translate_kind k = add_insn(c, t, st, &d, bytes);
     finish(c, t, k != TR_JUMP && k != TR_STOP);
@@ -321,8 +345,8 @@ static struct trace *build_cached(struct cpu *c, const struct itlb_entry *e, uin
     struct trace **h = &tc->by_pa[hash_pa(pa, mode)];
     t->hash_next = *h;
     *h = t;
-    struct trace **p = &tc->by_page[hash_page(pa)];
-    t->page_next = *p;
+    struct trace **p = &tc->by_line[hash_line(pa)];
+    t->line_next = *p;
     *p = t;
     c->st.traces_built++;
     return t;
@@ -419,7 +443,7 @@ struct insn *x_stub(struct cpu *c, struct insn *i)
     struct trace *src = insn_trace(branch);
     uint64_t source = c->page_eip;
     uint32_t epoch = c->tc->epoch;
-    uint32_t rel = (uint32_t)branch_eip(c, i) - (uint32_t)source;
+    uint32_t rel = (uint32_t)branch_eip(c, i) - (uint32_t)source, imm = i->imm;
     bool exact = rel == i->imm; /* not cut to 16 bits: valid wherever the page is mapped */
 
     if (branch_outside(c, branch)) {
@@ -427,7 +451,7 @@ struct insn *x_stub(struct cpu *c, struct insn *i)
     }
     c->eip = branch_eip(c, i);
     struct insn *to = trace_lookup(c, 0);
-    if (epoch != c->tc->epoch || !src->cached || src->dead || !linkable(c, to)) {
+    if (epoch != c->tc->epoch || !src->cached || src->dead || i->imm != imm || !linkable(c, to)) {
         return to;
     }
     if (rel < PAGE_SIZE && exact) {
@@ -453,14 +477,14 @@ static struct insn *stub_branch(const struct insn *i)
 struct insn *x_xlink_miss(struct cpu *c, struct insn *i)
 {
     uint64_t source = c->page_eip;
-    uint32_t epoch = c->tc->epoch;
+    uint32_t epoch = c->tc->epoch, imm = i->imm;
 
     if (branch_outside(c, i)) {
         return branch_fault(c, stub_branch(i));
     }
     c->eip = branch_eip(c, i);
     struct insn *to = trace_lookup(c, 0);
-    if (epoch == c->tc->epoch && linkable(c, to)) {
+    if (epoch == c->tc->epoch && i->imm == imm && linkable(c, to)) {
         make_xlink(c, i, to, source);
     }
     return to;
@@ -530,35 +554,114 @@ static void kill(struct cpu *c, struct trace *t)
     t->dead = true;
 }
 
+/* The stub that finish() made for the branch at record k. */
+static struct insn *stub_of(struct trace *t, unsigned k)
+{
+    unsigned before = (unsigned)__builtin_popcount(t->branches & ((1u << k) - 1));
+
+    return &t->rec[t->n + (t->rec[t->n].id == H_fall) + before];
+}
+
+/* What the bytes say now, as long as length and place in the flow are as they were. */
+static bool decode_again(struct cpu *c, const struct trace *t, unsigned k, struct insn *now)
+{
+    unsigned off = t->pgoff[k], len = t->pgoff[k + 1] - off;
+    struct decoded d;
+    enum translate_kind was, kind;
+
+    if (decode(t->page + off, PAGE_SIZE - off, code_size(t->mode), &d) != DEC_OK || d.len != len ||
+        (d.rep && (d.attr & AT_REP))) {
+        return false;
+    }
+    kind = make_record(c, t, k, DEC_OK, &d, t->page + off, now);
+    was = k + 1u == t->n ? t->last_kind : t->branches >> k & 1 ? TR_BRANCH : TR_PLAIN;
+    return kind == was && (kind == TR_PLAIN || now->id == t->rec[k].id) &&
+           (t->imm32 >> k & 1) == plain_imm32(&d, kind, t->page + off, now);
+}
+
+/* Bytes of record k were written; false: not without a new trace. */
+static bool patch_record(struct cpu *c, struct trace *t, unsigned k, unsigned first, bool *respecialise)
+{
+    struct insn *i = &t->rec[k], now;
+
+    if ((t->imm32 >> k & 1) && first + 4 >= t->pgoff[k + 1]) {
+        i->imm = get32(t->page + t->pgoff[k + 1] - 4);
+        return true;
+    }
+    if (!decode_again(c, t, k, &now)) {
+        return false;
+    }
+    now.exec = i->exec;
+    if (t->branches >> k & 1) {
+        *i = now;
+        set_stub(c, stub_of(t, k), i);
+        return true;
+    }
+    *respecialise = *respecialise || fast_differs(i, &now);
+    *i = now;
+    return true;
+}
+
+static bool patch(struct cpu *c, struct trace *t, unsigned first, unsigned end)
+{
+    bool respecialise = false;
+    unsigned k = 0;
+
+    while (t->pgoff[k + 1] <= first) {
+        k++;
+    }
+    for (; k < t->n && t->pgoff[k] < end; k++) {
+        if (!patch_record(c, t, k, first, &respecialise)) {
+            return false;
+        }
+    }
+    if (respecialise) {
+        for (k = 0; k < t->n; k++) {
+            set_handler(c, &t->rec[k], t->rec[k].id);
+        }
+        if (!c->cfg.generic_only) {
+            fast_specialise(c, t);
+        }
+    }
+    return true;
+}
+
 /*
- * The line masks only say that somebody should look; a trace dies when its own bytes are written, so
- * variables beside code cost a search and no more.
+ * The line masks only say that somebody should look; a trace is touched when its own bytes are written, so
+ * variables beside code cost a search and no more.  A bit is cleared when a write finds nobody in its line.
  */
 static void written_in_page(struct cpu *c, uint64_t pa, unsigned len)
 {
     unsigned first = (unsigned)(pa & PAGE_MASK), end = first + len;
-    uint32_t rest = 0;
-    uint32_t *code = NULL;
+    unsigned line = first >> LINE_SHIFT, last = (end - 1) >> LINE_SHIFT;
     uint64_t page = pa & ~(uint64_t)PAGE_MASK;
-    struct trace **p = &c->tc->by_page[hash_page(pa)];
+    uint32_t rest = 0, *code = NULL;
 
-    while (*p) {
-        struct trace *t = *p;
-        if ((t->pa & ~(uint64_t)PAGE_MASK) != page || !t->code) {
-            p = &t->page_next;
-            continue;
-        }
-        code = t->code;
-        if (t->pgoff[0] < end && first < t->pgoff[t->n]) {
-            *p = t->page_next;
-            kill(c, t);
-        } else {
+    for (line = line > TRACE_LINES ? line - TRACE_LINES : 0; line <= last; line++) {
+        struct trace **p = &c->tc->by_line[hash_line(page | line << LINE_SHIFT)];
+
+        while (*p) {
+            struct trace *t = *p;
+            bool hit = t->pgoff[0] < end && first < t->pgoff[t->n];
+
+            if (((t->pa ^ page) & ~(uint64_t)PAGE_MASK) || !t->code) {
+                p = &t->line_next;
+                continue;
+            }
+            code = t->code;
+            if (hit && !patch(c, t, first, end)) {
+                *p = t->line_next;
+                kill(c, t);
+                c->st.smc_kills++;
+                continue;
+            }
+            c->st.smc_patches += hit;
             rest |= t->lines;
-            p = &t->page_next;
+            p = &t->line_next;
         }
     }
     if (code) {
-        *code = rest;
+        *code &= rest | ~line_mask(first, end - 1);
         c->st.smc_hits++;
     }
 }

@@ -15,11 +15,14 @@
 
 struct trace {
     uint64_t pa;      /* of the first byte */
-    struct trace *hash_next, *page_next;
+    struct trace *hash_next, *line_next;
+    const uint8_t *page; /* host address of the page */
     uint32_t *code;   /* line mask of the page, NULL when the memory never changes (ROM) */
     uint32_t lines;   /* 128-byte lines of the page that the bytes touch */
     uint32_t mode;
     uint32_t branches; /* bit k: instruction k is a direct branch */
+    uint32_t imm32;    /* bit k: imm of record k is what the last four bytes of instruction k say */
+    uint8_t last_kind; /* enum translate_kind of the last instruction */
     uint8_t n;        /* instructions */
     uint8_t nrec;     /* records: instructions, fall, stubs */
     bool cached;      /* false: scratch trace, never linked to */

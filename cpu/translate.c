@@ -85,6 +85,9 @@ static const uint16_t jmp_r[2][3] = {ROW16(jmp, r), ROW16(jmp, r_s)};
 static const uint16_t jmp_m[2][3] = {ROW16(jmp, m), ROW16(jmp, m_s)};
 static const uint16_t ret_n[2][3] = {ROW16(ret, n), ROW16(ret, n_s)};
 
+/* String instructions without REP, flat. */
+static const uint16_t lods[3] = ROW(lods, flat), stos[3] = ROW(stos, flat), movs[3] = ROW(movs, flat);
+
 #define CC16(pre, suf)                                                                         \
     {                                                                                          \
         H_##pre##o##suf, H_##pre##no##suf, H_##pre##b##suf, H_##pre##nb##suf, H_##pre##z##suf, \
@@ -411,6 +414,13 @@ static enum translate_kind hot(const struct decoded *d, uint32_t mode, unsigned 
     case OP_JMP_NEAR_IND:
     case OP_RET_NEAR:
         return transfer(d, mode, pgoff, i);
+    case OP_LODS:
+    case OP_STOS:
+    case OP_MOVS:
+        if (flat && !d->rep) {
+            i->id = (d->op == OP_LODS ? lods : d->op == OP_STOS ? stos : movs)[w];
+        }
+        return TR_PLAIN;
     case OP_CBW:
         i->id = d->osize == 2 ? H_cbw : H_cwde;
         return TR_PLAIN;

@@ -24,6 +24,8 @@ struct speaker {
     struct device dev;
     struct irq_line gate2, nmi;
     struct speaker_sink sink;
+    uint64_t refresh_from, refresh_until; /* times with the same refresh bit: derived, see speaker_refresh() */
+    bool refresh;
     uint8_t control; /* bits 0..3 as written, 6 and 7 latched */
     bool out2, level, nmi_level;
 };
@@ -82,13 +84,27 @@ void speaker_iochk(struct device *d)
     speaker_nmi(s);
 }
 
+/* Delay loops ask over and over: the answer is kept for as long as it holds. */
+static bool speaker_refresh(struct speaker *s)
+{
+    const struct sched *sched = s->dev.env->sched;
+    uint64_t now = sched_now(sched), ticks;
+
+    if (UNLIKELY(now < s->refresh_from || now >= s->refresh_until)) {
+        ticks = clock_ticks(sched, REFRESH_CLOCK, now);
+        s->refresh = ticks & 1;
+        s->refresh_from = clock_icount(sched, REFRESH_CLOCK, ticks);
+        s->refresh_until = clock_icount(sched, REFRESH_CLOCK, ticks + 1);
+    }
+    return s->refresh;
+}
+
 static uint64_t speaker_read(void *dev, uint64_t off UNUSED, unsigned size UNUSED)
 {
     struct speaker *s = dev;
-    const struct sched *sched = s->dev.env->sched;
     uint8_t v = s->control;
 
-    if (clock_ticks(sched, REFRESH_CLOCK, sched_now(sched)) & 1) {
+    if (speaker_refresh(s)) {
         v |= P61_REFRESH;
     }
     return v | (s->out2 ? P61_OUT2 : 0u);

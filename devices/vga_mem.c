@@ -34,6 +34,10 @@ void vga_derive_access(struct vga *v)
     x->page = v->misc & 0x20 ? 0 : 1;
     x->address_mask = v->seq[4] & 2 ? 0xffff : 0x3fff;
     x->packed = dispi && v->dispi[DISPI_BPP] > 4;
+    x->planar = !x->packed && !x->chain4 && !x->write_odd_even && !x->replace_a0;
+    x->reads_plane = x->planar && !x->read_compare && !x->read_odd_even;
+    x->copies = x->write_mode == 0 && !x->rotate && !x->function && !x->set_enable &&
+                x->bit_mask == UINT32_MAX;
     x->bank = 0;
     x->index_mask = VGA_PLANE_SIZE - 1;
     if (dispi) {
@@ -55,6 +59,11 @@ bool vga_mem_linear(const struct vga *v)
            && x->bit_mask == UINT32_MAX && !x->read_compare && (v->gc[6] & 0x0c) == 0x04;
 }
 
+static inline uint32_t planar_offset(const struct vga_access *x, uint32_t a)
+{
+    return (((a & x->address_mask) + x->bank) & x->index_mask) * 4;
+}
+
 /* Offset of the word that holds the four planes of a window address. */
 static inline uint32_t word_offset(const struct vga_access *x, uint32_t a)
 {
@@ -63,11 +72,11 @@ static inline uint32_t word_offset(const struct vga_access *x, uint32_t a)
     } else if (x->replace_a0) {
         a = (a & ~1u) | (x->map_128k ? a >> 16 & 1 : x->page);
     }
-    return (((a & x->address_mask) + x->bank) & x->index_mask) * 4;
+    return planar_offset(x, a);
 }
 
 /* What lies on the write path between the CPU's byte and the four planes. */
-static inline uint32_t write_data(const struct vga_access *x, uint32_t latch, uint8_t val)
+static uint32_t write_data(const struct vga_access *x, uint32_t latch, uint8_t val)
 {
     uint8_t rotated = (uint8_t)(val >> x->rotate | val << (8 - x->rotate));
     uint32_t mask = x->bit_mask, data;
@@ -101,6 +110,21 @@ static inline uint32_t write_data(const struct vga_access *x, uint32_t latch, ui
         break;
     }
     return (data & mask) | (latch & ~mask);
+}
+
+/* Four planes at one address: with neither chain 4 nor odd/even nothing depends on the address but the place. */
+static inline void write_planar(struct vga *v, uint32_t a, uint8_t val)
+{
+    const struct vga_access *x = &v->access;
+    uint32_t off = planar_offset(x, a), mask = x->map_mask;
+    uint32_t data = x->copies             ? val * 0x01010101u
+                    : x->write_mode == 1 ? v->latch
+                                         : write_data(x, v->latch, val);
+    uint8_t *p = v->vram + off;
+
+    put32(p, (get32(p) & ~mask) | (data & mask));
+    v->page_dirty[off >> PAGE_SHIFT] = 1;
+    v->font_dirty |= (mask & 0x00ff0000u) != 0;
 }
 
 static inline void write_byte(struct vga *v, uint32_t a, uint8_t val)
@@ -154,6 +178,12 @@ static uint64_t mem_read(void *dev, uint64_t off, unsigned size)
     uint64_t val = 0;
     unsigned i;
 
+    if (LIKELY(v->access.reads_plane && size == 1)) {
+        uint32_t word = get32(v->vram + planar_offset(&v->access, (uint32_t)off));
+
+        v->latch = word;
+        return (uint8_t)(word >> v->access.read_plane * 8);
+    }
     if (v->access.packed) {
         for (i = 0; i < size; i++) {
             uint32_t at = bank_offset(v, v->read_bank, (uint32_t)off + i);
@@ -173,6 +203,16 @@ static void mem_write(void *dev, uint64_t off, unsigned size, uint64_t val)
     struct vga *v = dev;
     unsigned i;
 
+    if (LIKELY(v->access.planar && size == 1)) {
+        write_planar(v, (uint32_t)off, (uint8_t)val);
+        return;
+    }
+    if (v->access.planar) {
+        for (i = 0; i < size; i++) {
+            write_planar(v, (uint32_t)off + i, (uint8_t)(val >> i * 8));
+        }
+        return;
+    }
     if (v->access.packed) {
         for (i = 0; i < size; i++) {
             uint32_t at = bank_offset(v, v->dispi[DISPI_BANK], (uint32_t)off + i);

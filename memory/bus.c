@@ -48,6 +48,15 @@ struct interval {
     uint16_t rd, wr;
 };
 
+/* What a port access needs of its region; `sizes` is 0 where it has to go the long way. */
+struct port_slot {
+    uint64_t (*read)(void *dev, uint64_t off, unsigned size);
+    void (*write)(void *dev, uint64_t off, unsigned size, uint64_t val);
+    void *dev;
+    uint32_t base;
+    uint8_t sizes, align; /* widths, and low bits of the port that must be 0 */
+};
+
 struct bus {
     uint64_t size;
     struct region *regions;
@@ -59,6 +68,7 @@ struct bus {
     uint64_t *edges;           /* scratch of rebuild */
     unsigned last_rd, last_wr; /* interval of the last hit */
     uint16_t *port_rd, *port_wr;
+    struct port_slot *slots; /* ports: by region number */
     struct bus_client client;
     struct bus_stats stats;
     unsigned depth; /* of bus_begin */
@@ -78,7 +88,8 @@ struct bus *bus_new(uint64_t size)
     if (size == PORTS) {
         b->port_rd = calloc(PORTS, sizeof *b->port_rd);
         b->port_wr = calloc(PORTS, sizeof *b->port_wr);
-        if (!b->port_rd || !b->port_wr) {
+        b->slots = calloc(1, sizeof *b->slots);
+        if (!b->port_rd || !b->port_wr || !b->slots) {
             bus_free(b);
             return NULL;
         }
@@ -105,6 +116,7 @@ void bus_free(struct bus *b)
     free(b->edges);
     free(b->port_rd);
     free(b->port_wr);
+    free(b->slots);
     free(b);
 }
 
@@ -120,6 +132,19 @@ static uint64_t region_end(const struct bus *b, const struct region *r)
         return 0;
     }
     return r->len > b->size - r->base ? b->size : r->base + r->len;
+}
+
+/* Widths of a window, made sane: 0 means 1. */
+static unsigned width_min(const struct io_ops *ops)
+{
+    return ops->min ? ops->min : 1;
+}
+
+static unsigned width_max(const struct io_ops *ops)
+{
+    unsigned max = ops->max ? ops->max : 1;
+
+    return MAX(max, width_min(ops));
 }
 
 static void rebuild_ports(struct bus *b)
@@ -153,6 +178,21 @@ static void rebuild_ports(struct bus *b)
             }
         }
     } while (next != INT32_MAX);
+    for (i = 0; i < b->count; i++) {
+        const struct region *r = &b->regions[i];
+        struct port_slot *p = &b->slots[i + 1];
+        unsigned min = r->ops ? width_min(r->ops) : 0;
+
+        memset(p, 0, sizeof *p);
+        if (min && r->ops->read && r->ops->write && !(r->base & (min - 1))) {
+            p->read = r->ops->read;
+            p->write = r->ops->write;
+            p->dev = r->dev;
+            p->base = (uint32_t)r->base;
+            p->sizes = (uint8_t)(2 * width_max(r->ops) - min);
+            p->align = (uint8_t)(min - 1);
+        }
+    }
 }
 
 static int compare_edges(const void *a, const void *b)
@@ -271,7 +311,13 @@ static bool grow(struct bus *b)
         return false;
     }
     b->regions = r;
-    if (!b->port_rd) {
+    if (b->port_rd) {
+        struct port_slot *slots = realloc(b->slots, ((size_t)cap + 1) * sizeof *slots);
+        if (!slots) {
+            return false;
+        }
+        b->slots = slots;
+    } else {
         v = realloc(b->view, ((size_t)cap * 2 + 2) * sizeof *v);
         if (!v) {
             return false;
@@ -515,19 +561,6 @@ static uint64_t mask(unsigned size)
     return size >= 8 ? UINT64_MAX : (1ull << size * 8) - 1;
 }
 
-/* Widths of a window, made sane: 0 means 1. */
-static unsigned width_min(const struct io_ops *ops)
-{
-    return ops->min ? ops->min : 1;
-}
-
-static unsigned width_max(const struct io_ops *ops)
-{
-    unsigned max = ops->max ? ops->max : 1;
-
-    return MAX(max, width_min(ops));
-}
-
 static uint64_t window_read(const struct io_ops *ops, void *dev, uint64_t off, unsigned size)
 {
     unsigned min = width_min(ops), max = width_max(ops), done, n;
@@ -615,6 +648,46 @@ static void ram_written(struct bus *b, const struct region *r, uint64_t addr, ui
     if (UNLIKELY(hit) && b->client.code_written) {
         b->client.code_written(b->client.ctx, addr, len);
     }
+}
+
+/* One region answers the whole access, in a width of its own; or NULL. */
+ALWAYS_INLINE const struct port_slot *port_slot(const struct bus *b, const uint16_t *table,
+                                                uint32_t port, unsigned size)
+{
+    unsigned number = table[port];
+    const struct port_slot *p = &b->slots[number];
+
+    if (UNLIKELY(b->stale || !(p->sizes & size) || (port & p->align))) {
+        return NULL;
+    }
+    if (size > 1 && (port + size > PORTS || table[port + size - 1] != number ||
+                     table[port + size / 2] != number || table[port + 1] != number)) {
+        return NULL;
+    }
+    return p;
+}
+
+uint64_t bus_port_read(struct bus *b, uint16_t port, unsigned size)
+{
+    const struct port_slot *p = port_slot(b, b->port_rd, port, size);
+
+    if (UNLIKELY(!p)) {
+        return bus_read(b, port, size);
+    }
+    b->stats.reads++;
+    return p->read(p->dev, port - p->base, size) & mask(size);
+}
+
+void bus_port_write(struct bus *b, uint16_t port, unsigned size, uint64_t val)
+{
+    const struct port_slot *p = port_slot(b, b->port_wr, port, size);
+
+    if (UNLIKELY(!p)) {
+        bus_write(b, port, size, val);
+        return;
+    }
+    b->stats.writes++;
+    p->write(p->dev, port - p->base, size, val & mask(size));
 }
 
 uint64_t bus_read(struct bus *b, uint64_t addr, unsigned size)
@@ -802,11 +875,25 @@ void bus_window(struct bus *b, uint64_t pa, struct bus_window *out)
     out->ops = r->ops;
     out->dev = r->dev;
     out->base = r->base;
+    out->sizes = out->align = 0;
+    if (r->ops && r->ops->read && r->ops->write) {
+        out->sizes = (uint8_t)(2 * width_max(r->ops) - width_min(r->ops));
+        out->align = (uint8_t)(width_min(r->ops) - 1);
+    }
+}
+
+/* The device can be asked directly. */
+static bool window_natural(const struct bus_window *w, uint64_t off, unsigned size)
+{
+    return LIKELY((w->sizes & size) && !(off & w->align));
 }
 
 uint64_t bus_window_read(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size)
 {
     b->stats.reads++;
+    if (window_natural(w, pa - w->base, size)) {
+        return w->ops->read(w->dev, pa - w->base, size) & mask(size);
+    }
     return window_read(w->ops, w->dev, pa - w->base, size);
 }
 
@@ -814,6 +901,10 @@ void bus_window_write(struct bus *b, const struct bus_window *w, uint64_t pa, un
                       uint64_t val)
 {
     b->stats.writes++;
+    if (window_natural(w, pa - w->base, size)) {
+        w->ops->write(w->dev, pa - w->base, size, val & mask(size));
+        return;
+    }
     window_write(w->ops, w->dev, pa - w->base, size, val & mask(size));
 }
 

@@ -63,6 +63,9 @@ void bus_commit(struct bus *b);
 /* Access of 1, 2, 4 or 8 bytes at any alignment. */
 uint64_t bus_read(struct bus *b, uint64_t addr, unsigned size);
 void bus_write(struct bus *b, uint64_t addr, unsigned size, uint64_t val);
+/* The same for the port bus: as instructions address it, without the search. */
+uint64_t bus_port_read(struct bus *b, uint16_t port, unsigned size);
+void bus_port_write(struct bus *b, uint16_t port, unsigned size, uint64_t val);
 /* Blocks: DMA, loaders, page walks.  Writes report marked code pages to the client. */
 void bus_read_block(struct bus *b, uint64_t addr, void *to, uint64_t len);
 void bus_write_block(struct bus *b, uint64_t addr, const void *from, uint64_t len);
@@ -89,6 +92,8 @@ struct bus_window {
     const struct io_ops *ops;
     void *dev;
     uint64_t base;
+    uint8_t sizes; /* widths (a mask of 1, 2, 4, 8) that the device takes as they are ... */
+    uint8_t align; /* ... when these address bits are 0 */
 };
 void bus_window(struct bus *b, uint64_t pa, struct bus_window *out);
 /* bus_read and bus_write inside the page of such a window, without the search. */

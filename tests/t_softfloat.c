@@ -514,6 +514,59 @@ START_TEST(double_precision_against_precision_control)
 }
 END_TEST
 
+/* Random bits, often with an exponent near one end, near another operand's, or a sparse fraction. */
+static uint64_t awkward64(uint64_t *seed, uint64_t near)
+{
+    uint64_t v = 0;
+    for (int k = 0; k < 4; k++) {
+        *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+        v = v << 16 | *seed >> 48;
+    }
+    switch (*seed >> 40 & 7) {
+    case 0:
+        return (v & ~((uint64_t)0x7ff << 52)) | (*seed >> 33 & 3) << 52;
+    case 1:
+        return v | (uint64_t)0x7fc << 52;
+    case 2:
+    case 3:
+        return (v & 0x800fffffffffffffu) | ((near >> 52 & 0x7ff) + (*seed >> 33 & 1)) << 52;
+    case 4:
+        return v & 0xfff8000000000000u;
+    case 5:
+        return near ^ (v & 1) << 63 ^ (v >> 60);
+    default:
+        return v;
+    }
+}
+
+/* What the host's arithmetic may answer is what the integers answer, and raises nothing but "inexact". */
+START_TEST(host_arithmetic)
+{
+    static uint64_t (*const wide[])(uint64_t, uint64_t, struct sf_status *) = {f64_add, f64_sub,
+                                                                               f64_mul, f64_div};
+    static uint32_t (*const narrow[])(uint32_t, uint32_t, struct sf_status *) = {f32_add, f32_sub,
+                                                                                 f32_mul, f32_div};
+    uint64_t seed = 7, a = 0, b = 0;
+    for (unsigned k = 0; k < 400000; k++) {
+        struct sf_status s = {.round = SF_NEAREST, .masks = SF_ALL}, h = s;
+        unsigned op = k & 3;
+        a = awkward64(&seed, b);
+        b = awkward64(&seed, a);
+        h.host = true;
+        uint64_t r = wide[op](a, b, &s), t = wide[op](a, b, &h);
+        ck_assert_msg(r == t && (s.flags | SF_INEXACT) == (h.flags | SF_INEXACT),
+                      "op %u: %016llx %016llx: %016llx, host %016llx", op, (unsigned long long)a,
+                      (unsigned long long)b, (unsigned long long)r, (unsigned long long)t);
+        s.flags = h.flags = 0;
+        uint32_t x = (uint32_t)(a >> 32 & 0x80000000u) | (uint32_t)(a >> 29 & 0x7fffffff);
+        uint32_t y = (uint32_t)(b >> 32 & 0x80000000u) | (uint32_t)(b >> 29 & 0x7fffffff);
+        uint32_t p = narrow[op](x, y, &s), q = narrow[op](x, y, &h);
+        ck_assert_msg(p == q && (s.flags | SF_INEXACT) == (h.flags | SF_INEXACT),
+                      "op %u: %08x %08x: %08x, host %08x", op, x, y, p, q);
+    }
+}
+END_TEST
+
 START_TEST(sse_modes)
 {
     struct sf_status s = status(SF_NEAREST);
@@ -715,6 +768,7 @@ int main(void)
     tcase_add_test(t, format_conversions);
     tcase_add_test(t, single_precision_against_80_bit);
     tcase_add_test(t, double_precision_against_precision_control);
+    tcase_add_test(t, host_arithmetic);
     tcase_add_test(t, sse_modes);
     tcase_add_test(t, constants_and_classes);
     tcase_add_test(t, sine_cosine_tangent);

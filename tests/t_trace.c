@@ -256,6 +256,185 @@ START_TEST(real_mode)
 }
 END_TEST
 
+/* --- code that changes, against a processor that decodes every instruction anew ------------------ */
+
+static uint32_t random_next(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed >> 8;
+}
+
+#define SMC_BYTES 160u
+
+/* Instructions of the kinds that a record keeps in place, and stores into them. */
+static unsigned random_insn(uint32_t *seed, uint8_t *p)
+{
+    unsigned r = random_next(seed) % 8, q = random_next(seed) % 8;
+    uint32_t v = random_next(seed), at = FIX_CODE + v % SMC_BYTES;
+
+    r = r == REG_ESP ? REG_EAX : r;
+    q = q == REG_ESP ? REG_ECX : q;
+    switch (random_next(seed) % 13) {
+    case 0: /* mov r, imm */
+        p[0] = (uint8_t)(0xb8 + r);
+        put32(p + 1, v << 8);
+        return 5;
+    case 1: /* alu r, imm32 */
+        p[0] = 0x81;
+        p[1] = (uint8_t)(0xc0 | (v & 7) << 3 | r);
+        put32(p + 2, v * 77);
+        return 6;
+    case 2: /* alu r, imm8 */
+        p[0] = 0x83;
+        p[1] = (uint8_t)(0xc0 | (v & 7) << 3 | r);
+        p[2] = (uint8_t)(v >> 8);
+        return 3;
+    case 3: /* shift r, imm8, often by 0 */
+        p[0] = 0xc1;
+        p[1] = (uint8_t)(0xc0 | (v & 7) << 3 | r);
+        p[2] = (uint8_t)(v >> 8 & 0x21);
+        return 3;
+    case 4: /* alu r, q */
+        p[0] = (uint8_t)((v & 7) << 3 | 1);
+        p[1] = (uint8_t)(0xc0 | q << 3 | r);
+        return 2;
+    case 5: /* jcc, a few bytes on */
+        p[0] = (uint8_t)(0x70 | (v & 15));
+        p[1] = (uint8_t)(v >> 8 & 7);
+        return 2;
+    case 6: /* mov [at], r */
+    case 7:
+        p[0] = 0x89;
+        p[1] = (uint8_t)(r << 3 | 5);
+        put32(p + 2, at);
+        return 6;
+    case 8: /* mov byte [at], imm */
+        p[0] = 0xc6;
+        p[1] = 0x05;
+        put32(p + 2, at);
+        p[6] = (uint8_t)(v >> 16);
+        return 7;
+    case 9: /* lea r, [q + disp] */
+        p[0] = 0x8d;
+        p[1] = (uint8_t)(0x80 | r << 3 | q);
+        put32(p + 2, v);
+        return 6;
+    case 10: /* cmp r, q ; jcc */
+        p[0] = 0x39;
+        p[1] = (uint8_t)(0xc0 | q << 3 | r);
+        p[2] = (uint8_t)(0x70 | (v & 15));
+        p[3] = (uint8_t)(v >> 8 & 15);
+        return 4;
+    case 11: /* inc byte [at] */
+        p[0] = 0xfe;
+        p[1] = 0x05;
+        put32(p + 2, at);
+        return 6;
+    default: /* jmp rel32, backwards from time to time */
+        p[0] = 0xe9;
+        put32(p + 1, v & 0x700 ? v & 7 : 0u - (v & 31));
+        return 5;
+    }
+}
+
+static void same_state(const struct fixture *f, const struct fixture *g, unsigned program)
+{
+    for (int r = CPU_EAX; r <= CPU_EFLAGS; r++) {
+        uint64_t a = cpu_get_reg(f->c, r), b = cpu_get_reg(g->c, r);
+        ck_assert_msg(a == b, "program %u register %d: %llx, decoded anew %llx", program, r,
+                      (unsigned long long)a, (unsigned long long)b);
+    }
+    ck_assert_int_eq(memcmp(f->ram, g->ram, 0x10000), 0);
+}
+
+/* One round; false when the program has crashed. */
+static bool smc_round(struct fixture *f, struct fixture *g, unsigned program)
+{
+    enum cpu_stop a, b = CPU_STOP_DEADLINE;
+
+    cpu_enter_flat32(f->c, FIX_CODE);
+    cpu_enter_flat32(g->c, FIX_CODE);
+    cpu_set_reg(f->c, CPU_ESP, FIX_STACK);
+    cpu_set_reg(g->c, CPU_ESP, FIX_STACK);
+    g->c->dr[7] = 1; /* a breakpoint far away: single instructions */
+    g->c->dr[0] = 0xfffff000u;
+    a = cpu_run(f->c, cpu_icount(f->c) + 200);
+    while (b == CPU_STOP_DEADLINE && cpu_icount(g->c) < cpu_icount(f->c)) {
+        trace_flush(g->c);
+        b = cpu_run(g->c, cpu_icount(g->c) + 1);
+    }
+    ck_assert_uint_eq(cpu_icount(f->c), cpu_icount(g->c));
+    same_state(f, g, program);
+    return a != CPU_STOP_SHUTDOWN && b != CPU_STOP_SHUTDOWN;
+}
+
+START_TEST(smc_against_fresh_decoding)
+{
+    uint32_t seed = 1;
+    uint64_t patches = 0, kills = 0;
+
+    for (unsigned program = 0; program < 250; program++) {
+        struct fixture f = fix_new(program & 1), g = fix_new(true);
+        uint8_t code[SMC_BYTES + 16];
+        unsigned n = 0;
+
+        while (n < SMC_BYTES) {
+            n += random_insn(&seed, code + n);
+        }
+        memset(code + SMC_BYTES, 0xf4, 16);
+        bus_write_block(f.mem, FIX_CODE, code, sizeof code);
+        bus_write_block(g.mem, FIX_CODE, code, sizeof code);
+        for (unsigned round = 0; round < 12 && smc_round(&f, &g, program); round++) {
+            uint8_t b[4];
+            uint32_t at = FIX_CODE + random_next(&seed) % SMC_BYTES;
+            unsigned len = round & 1 ? 4 : 1;
+
+            put32(b, random_next(&seed));
+            bus_write_block(f.mem, at, b, len);
+            bus_write_block(g.mem, at, b, len);
+        }
+        patches += cpu_stats(f.c).smc_patches;
+        kills += cpu_stats(f.c).smc_kills;
+        fix_free(&f);
+        fix_free(&g);
+    }
+    ck_assert_uint_gt(patches, 500);
+    ck_assert_uint_gt(kills, 500);
+}
+END_TEST
+
+/* REP MOVS onto code: the operand of an instruction on another page, then all of it. */
+START_TEST(smc_by_string)
+{
+    static const uint8_t code[] = {
+        0xbd, 20, 0, 0, 0,                        /* mov ebp, 20 */
+        0x31, 0xdb,                               /* xor ebx, ebx */
+        0x89, 0x2d, 0x01, 0x60, 0, 0,             /* L: mov [6001], ebp */
+        0xbe, 0, 0x60, 0, 0,                      /* mov esi, 6000 */
+        0xbf, 0, 0x50, 0, 0,                      /* mov edi, 5000 */
+        0xb9, 0, 1, 0, 0,                         /* mov ecx, 100 */
+        0xf3, 0xa5,                               /* rep movsd */
+        0xe8, 0xdd, 0x3f, 0, 0,                   /* call 5000 */
+        0x01, 0xc3,                               /* add ebx, eax */
+        0x4d,                                     /* dec ebp */
+        0x75, 0xdf,                               /* jnz L */
+        0xf4,
+    };
+    static const uint8_t function[] = {0xb8, 0, 0, 0, 0, 0xc3}; /* mov eax, imm; ret */
+    for (int generic = 0; generic < 2; generic++) {
+        struct fixture f = fix_new(generic);
+        bus_write_block(f.mem, 0x6000, function, sizeof function);
+        fix_flat(&f, FIX_CODE, code, sizeof code);
+        fix_run(&f, 10000);
+        ck_assert_uint_eq(cpu_get_reg(f.c, CPU_EBX), 210);
+        ck_assert_uint_eq(cpu_icount(f.c), 2 + 20 * (4 + 256 + 1 + 2 + 3) + 1);
+        ck_assert_uint_eq(cpu_stats(f.c).smc_kills, 0);
+        fix_free(&f);
+    }
+}
+END_TEST
+
 FIX_SUITE("trace", loop_and_call, smc_next_instruction, smc_other_page, smc_by_dma,
-          smc_through_alias, page_crossing, crossing_into_unmapped, slices, rep_movs_overlap,
+          smc_through_alias, smc_against_fresh_decoding, smc_by_string, page_crossing,
+          crossing_into_unmapped, slices, rep_movs_overlap,
           real_mode)
