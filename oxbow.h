@@ -99,6 +99,12 @@ struct oxbow_config {
     bool no_reboot;            /* a reset request or triple fault ends the run */
     struct oxbow_rtc rtc;      /* all zero: 2000-01-01 00:00:00 */
     struct log log;            /* sink and level; zero: silent */
+    /*
+     * A clock of the host in nanoseconds, to be had with counters that cost time (oxbow_stats).  Nothing the guest
+     * sees depends on it.  NULL: neither.
+     */
+    uint64_t (*host_ns)(void *ctx);
+    void *host_ns_ctx;
     bool generic_only;         /* CPU without its fast layer: slow, for differential tests */
 };
 

@@ -286,6 +286,7 @@ static NOINLINE bool read_miss(struct cpu *c, uint32_t la, unsigned size, uint64
     const struct tlb_special *s = special_hit(c->tlb, la, size);
     struct tlb_ref r;
 
+    c->st.tlb_misses++;
     if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, false)) {
         return false;
     }
@@ -308,6 +309,7 @@ static NOINLINE bool write_miss(struct cpu *c, uint32_t la, unsigned size, uint6
     const struct tlb_special *s = special_hit(c->tlb, la, size);
     struct tlb_ref r;
 
+    c->st.tlb_misses++;
     if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, true)) {
         return false;
     }
@@ -419,6 +421,7 @@ bool rmw_begin(struct cpu *c, uint64_t la, unsigned size, struct rmw *m, uint64_
     if (!m->host) {
         const struct tlb_special *s = special_hit(c->tlb, (uint32_t)la, size);
 
+        c->st.tlb_misses++;
         m->host = s && s->write ? beside_code(s, (uint32_t)la, size) : NULL;
     }
     if (LIKELY(m->host)) {

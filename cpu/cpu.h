@@ -33,6 +33,7 @@ struct cpu_config {
     const char *model;    /* "pentium3", ...; NULL: the default.  See cpu_model_help */
     struct cpu_wiring wiring;
     bool generic_only;    /* run every instruction through the generic layer (differential tests) */
+    bool counting;        /* fill the counters of cpu_stats that cost time */
 };
 
 struct cpu *cpu_new(const struct cpu_config *cfg, struct err *e);
@@ -95,8 +96,25 @@ size_t cpu_dump(const struct cpu *c, char *buf, size_t len);
 void cpu_save(const struct cpu *c, struct snap_writer *w);
 bool cpu_load(struct cpu *c, struct snap_reader *r, struct err *e);
 
+/* Instructions that matter to who runs a whole system, counted by privilege level. */
+#define CPU_EVENTS(X)                                                                          \
+    X(pushf) X(popf) X(cli) X(sti) X(hlt) X(int) X(iret) X(sysenter) X(sysexit) X(in) X(out)   \
+    X(mov_cr) X(mov_dr) X(load_seg) X(tables) X(invlpg) X(msr) X(rdtsc) X(cpuid)
+enum cpu_event {
+#define X(name) CPU_EVENT_##name,
+    CPU_EVENTS(X)
+#undef X
+    CPU_EVENTS_COUNT
+};
+
 struct cpu_stats {
     uint64_t icount;
+    /* with cpu_config.counting: traces begun, memory operands executed, instructions by kind and CPL */
+    uint64_t trace_entries, memory_operands, events[CPU_EVENTS_COUNT][4];
+    uint64_t uncached;                   /* instructions decoded for one execution */
+    uint64_t links, far_links;           /* branches tied to their targets, in the page and across */
+    uint64_t link_misses, jump_misses;   /* far links of other mappings; indirect targets looked up */
+    uint64_t tlb_misses;                 /* operands without a direct page */
     uint64_t traces_built, insns_decoded, trace_lookups, trace_flushes;
     uint64_t smc_hits, smc_patches, smc_kills; /* stores into marked lines; traces they changed, ended */
     uint64_t tlb_fills, tlb_flushes, page_walks;

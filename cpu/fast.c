@@ -40,6 +40,17 @@ NOINLINE void fast_lookup(struct cpu *c, struct insn *i)
     SLOW(exec_indirect)
 }
 
+static void fast_counted(struct cpu *c, struct insn *i)
+{
+    op_fn exec = counted(c, i);
+    MUSTTAIL return exec(c, i);
+}
+
+op_fn counting_handler(void)
+{
+    return fast_counted;
+}
+
 #define OP(name, ...) OP_FUNC(name, __VA_ARGS__)
 #define OP_FUNC(name, ...)                                                                     \
     static void f_##name(struct cpu *c UNUSED, struct insn *i UNUSED) { __VA_ARGS__ }
@@ -107,6 +118,7 @@ static const void *const *run(struct cpu *c, struct insn *i)
     static const void *const labels[] = {
 #include "cpu/handlers.inc"
         [H_COUNT] = &&miss,
+        [H_COUNT + 1] = &&counted,
 #if defined(FAST_LAYER)
 #include "cpu/fastgen_goto.inc"
 #endif
@@ -122,6 +134,8 @@ miss:
     c->cur = i;
     i = slow_table[i->id](c, i);
     GO
+counted:
+    goto *counted(c, i);
 event:
     SLOW(exec_event)
 lookup:
@@ -152,7 +166,12 @@ op_fn generic_handler(unsigned id)
 
 op_fn fast_special(unsigned unit UNUSED, unsigned n)
 {
-    return run(NULL, NULL)[H_COUNT + 1 + n];
+    return run(NULL, NULL)[H_COUNT + 2 + n];
+}
+
+op_fn counting_handler(void)
+{
+    return run(NULL, NULL)[H_COUNT + 1];
 }
 
 void cpu_execute(struct cpu *c, struct insn *i)
@@ -171,6 +190,16 @@ op_fn fast_handler(unsigned id)
 op_fn generic_handler(unsigned id)
 {
     return slow_table[id];
+}
+
+static struct insn *slow_counted(struct cpu *c, struct insn *i)
+{
+    return counted(c, i)(c, i);
+}
+
+op_fn counting_handler(void)
+{
+    return slow_counted;
 }
 
 void cpu_execute(struct cpu *c, struct insn *i)

@@ -29,6 +29,7 @@ struct trace_cache {
     struct trace *by_line[1u << LINE_HASH_BITS]; /* by the line of the first byte */
     struct insn leave;
     struct trace *scratch;
+    struct insn_count count[TRACE_MAX]; /* of the trace that is being built */
 };
 
 static unsigned hash_pa(uint64_t pa, uint32_t mode)
@@ -52,6 +53,12 @@ static uint32_t line_mask(unsigned first, unsigned last)
 static size_t trace_bytes(unsigned nrec)
 {
     return sizeof(struct trace) + nrec * sizeof(struct insn);
+}
+
+/* With what belongs to it. */
+static size_t trace_size(const struct trace *t)
+{
+    return trace_bytes(t->nrec) + (t->count ? t->n * sizeof *t->count : 0);
 }
 
 static void set_handler(const struct cpu *c, struct insn *i, unsigned id)
@@ -119,7 +126,7 @@ void trace_flush_now(struct cpu *c)
         if (t->code) {
             *t->code = 0;
         }
-        p += trace_bytes(t->nrec);
+        p += trace_size(t);
     }
     tc->used = 0;
     tc->epoch++;
@@ -208,6 +215,9 @@ static enum translate_kind add_insn(struct cpu *c, struct trace *t, enum decode_
     if (st == DEC_OK && plain_imm32(d, k, bytes, i)) {
         t->imm32 |= 1u << t->n;
     }
+    if (UNLIKELY(c->cfg.counting)) {
+        count_insn(&c->tc->count[t->n], d);
+    }
     t->last_kind = (uint8_t)k;
     t->n++;
     t->pgoff[t->n] = (uint16_t)(t->pgoff[t->n - 1] + d->len);
@@ -256,6 +266,12 @@ static bool build(struct cpu *c, struct trace *t, const uint8_t *page, unsigned 
     finish(c, t, fall);
     if (!c->cfg.generic_only) {
         fast_specialise(c, t);
+    }
+    t->count = NULL;
+    if (UNLIKELY(c->cfg.counting)) {
+        t->count = (struct insn_count *)(void *)&t->rec[t->nrec];
+        memcpy(t->count, c->tc->count, t->n * sizeof *t->count);
+        count_trace(t);
     }
     return true;
 }
@@ -307,6 +323,7 @@ static struct insn *build_scratch(struct cpu *c, uint32_t mode)
         st = decode(bytes, n, code_size(mode), &d);
     } while (st == DEC_MORE && n < sizeof bytes);
 
+    c->st.uncached++;
     t->mode = mode;
     t->cached = false;
     t->code = NULL;
@@ -315,6 +332,10 @@ static struct insn *build_scratch(struct cpu *c, uint32_t mode)
     t->pgoff[0] = la & PAGE_MASK;
     enum translate_kind k = add_insn(c, t, st, &d, bytes);
     finish(c, t, k != TR_JUMP && k != TR_STOP);
+    if (UNLIKELY(c->cfg.counting)) {
+        t->count = c->tc->count;
+        count_trace(t);
+    }
     return t->rec;
 }
 
@@ -322,7 +343,7 @@ static struct trace *build_cached(struct cpu *c, const struct itlb_entry *e, uin
                                   uint32_t mode)
 {
     struct trace_cache *tc = c->tc;
-    if (tc->used + trace_bytes(TRACE_RECORDS_MAX) > POOL_BYTES) {
+    if (tc->used + trace_bytes(TRACE_RECORDS_MAX) + sizeof tc->count > POOL_BYTES) {
         trace_flush_now(c);
     }
     struct trace *t = (struct trace *)(void *)(tc->pool + tc->used);
@@ -334,7 +355,7 @@ static struct trace *build_cached(struct cpu *c, const struct itlb_entry *e, uin
     if (!build(c, t, e->host, pa & PAGE_MASK, PAGE_SIZE)) {
         return NULL;
     }
-    tc->used += trace_bytes(t->nrec);
+    tc->used += trace_size(t);
     t->lines = line_mask(t->pgoff[0], t->pgoff[t->n] - 1u);
     if (t->code) {
         if (*t->code == 0) {
@@ -456,7 +477,9 @@ struct insn *x_stub(struct cpu *c, struct insn *i)
     }
     if (rel < PAGE_SIZE && exact) {
         branch->link = to;
+        c->st.links++;
     } else if (exact) {
+        c->st.far_links++;
         make_xlink(c, i, to, source);
     }
     return to;
@@ -482,6 +505,7 @@ struct insn *x_xlink_miss(struct cpu *c, struct insn *i)
     if (branch_outside(c, i)) {
         return branch_fault(c, stub_branch(i));
     }
+    c->st.link_misses++;
     c->eip = branch_eip(c, i);
     struct insn *to = trace_lookup(c, 0);
     if (epoch == c->tc->epoch && i->imm == imm && linkable(c, to)) {
@@ -518,6 +542,7 @@ struct insn *exec_indirect(struct cpu *c, struct insn *i UNUSED)
     if (c->left < 0) {
         return c->leave;
     }
+    c->st.jump_misses++;
     struct insn *to = trace_lookup(c, 0);
     if (linkable(c, to)) {
         struct jump_entry *j = &c->jump[JUMP_HASH(eip)];
@@ -590,6 +615,9 @@ static bool patch_record(struct cpu *c, struct trace *t, unsigned k, unsigned fi
     }
     if (!decode_again(c, t, k, &now)) {
         return false;
+    }
+    if (t->count && fast_differs(i, &now)) {
+        return false; /* its count is that of the old instruction */
     }
     now.exec = i->exec;
     if (t->branches >> k & 1) {

@@ -13,6 +13,13 @@
 #include "cpu/exec.h"
 #include "cpu/handlers.h"
 
+/* With cpu_config.counting: what a record does when it has been counted. */
+struct insn_count {
+    op_fn exec;
+    uint8_t operands; /* in memory */
+    uint8_t event;    /* enum cpu_event plus 1, 0: none */
+};
+
 struct trace {
     uint64_t pa;      /* of the first byte */
     struct trace *hash_next, *line_next;
@@ -22,6 +29,7 @@ struct trace {
     uint32_t mode;
     uint32_t branches; /* bit k: instruction k is a direct branch */
     uint32_t imm32;    /* bit k: imm of record k is what the last four bytes of instruction k say */
+    struct insn_count *count; /* one per instruction, behind the records; NULL unless counting */
     uint8_t last_kind; /* enum translate_kind of the last instruction */
     uint8_t n;        /* instructions */
     uint8_t nrec;     /* records: instructions, fall, stubs */
@@ -94,5 +102,25 @@ enum translate_kind translate(const struct cpu *c, const struct decoded *d, uint
 enum translate_kind translate_fault(unsigned vector, struct insn *i);
 
 op_fn generic_handler(unsigned id);
+
+/* --- counting (count.c) --- */
+
+void count_insn(struct insn_count *n, const struct decoded *d);
+/* All records of a finished trace are counted from now on. */
+void count_trace(struct trace *t);
+/* Counts an execution of i and says how to go on with it. */
+ALWAYS_INLINE op_fn counted(struct cpu *c, const struct insn *i)
+{
+    const struct insn_count *n = &insn_trace(i)->count[i->idx];
+
+    c->st.trace_entries += i->idx == 0;
+    c->st.memory_operands += n->operands;
+    if (n->event) {
+        c->st.events[n->event - 1][c->cpl]++;
+    }
+    return n->exec;
+}
+/* The handler that does so (fast.c). */
+op_fn counting_handler(void);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "devices/machine.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "devices/audio.h"
 #include "devices/vga.h"
 #include "devices/vmport.h"
+#include "memory/bytes.h"
 
 /*
  * 400 million instructions a second: a plausible clock rate, and near what an interpreter reaches.
@@ -80,6 +82,10 @@ static bool build(struct oxbow *m, struct err *e)
     m->ram_size = (uint64_t)cfg->ram_mb << 20;
     m->mem = bus_new((uint64_t)1 << MEMORY_BITS);
     m->io = bus_new(65536);
+    if (cfg->host_ns && m->mem && m->io) {
+        bus_set_clock(m->mem, cfg->host_ns, cfg->host_ns_ctx);
+        bus_set_clock(m->io, cfg->host_ns, cfg->host_ns_ctx);
+    }
     m->sched = sched_new(cfg->ips ? cfg->ips : DEFAULT_IPS);
     m->ram = calloc(1, m->ram_size);
     m->bios = copy_rom(cfg->bios, &m->bios_size);
@@ -88,7 +94,7 @@ static bool build(struct oxbow *m, struct err *e)
     }
     struct cpu_config cc = {
         .mem = m->mem, .io = m->io, .log = &m->log, .model = cfg->cpu,
-        .generic_only = cfg->generic_only,
+        .generic_only = cfg->generic_only, .counting = cfg->host_ns != NULL,
     };
     if (!loader_init(&m->loader, m->mem, m->ram_size, cfg->kernel.data, cfg->kernel.len,
                      cfg->initrd.data, cfg->initrd.len, cfg->append, e)) {
@@ -229,14 +235,22 @@ static void crashed(struct oxbow *m)
     }
 }
 
-enum oxbow_stop oxbow_run(struct oxbow *m, uint64_t max)
+static uint64_t host_ns(const struct oxbow *m)
+{
+    return m->cfg.host_ns ? m->cfg.host_ns(m->cfg.host_ns_ctx) : 0;
+}
+
+static enum oxbow_stop run(struct oxbow *m, uint64_t max)
 {
     uint64_t now = cpu_icount(m->cpu), end = now + max;
 
     while (m->stop == OXBOW_LIMIT) {
+        uint64_t start = host_ns(m);
+
         now = cpu_icount(m->cpu);
         take_input(m, now);
         sched_run(m->sched, now);
+        m->event_ns += host_ns(m) - start;
         if (sched_held(m->sched)) {
             return OXBOW_HELD;
         }
@@ -265,6 +279,15 @@ enum oxbow_stop oxbow_run(struct oxbow *m, uint64_t max)
         pc_flush(m);
     }
     return (enum oxbow_stop)m->stop;
+}
+
+enum oxbow_stop oxbow_run(struct oxbow *m, uint64_t max)
+{
+    uint64_t start = host_ns(m);
+    enum oxbow_stop stop = run(m, max);
+
+    m->run_ns += host_ns(m) - start;
+    return stop;
 }
 
 uint64_t oxbow_icount(const struct oxbow *m)
@@ -433,29 +456,98 @@ size_t oxbow_dump(struct oxbow *m, char *buf, size_t len)
     return cpu_dump(m->cpu, buf, len);
 }
 
+struct text {
+    char *buf;
+    size_t n, len;
+};
+
+static void add_text(struct text *t, const char *format, ...) FORMAT_PRINTF(2, 3);
+static void add_text(struct text *t, const char *format, ...)
+{
+    va_list ap;
+    int w = 0;
+
+    va_start(ap, format);
+    if (t->n < t->len) {
+        w = vsnprintf(t->buf + t->n, t->len - t->n, format, ap);
+    }
+    va_end(ap);
+    t->n = MIN(t->n + (w > 0 ? (size_t)w : 0), t->len);
+}
+
+static void add_count(struct text *t, const char *name, uint64_t v)
+{
+    add_text(t, "%-20s %llu\n", name, (unsigned long long)v);
+}
+
+/* a / b with one decimal place. */
+static void add_ratio(struct text *t, const char *name, uint64_t a, uint64_t b, const char *unit)
+{
+    uint64_t tenths = b ? muldiv64(a, 10, b) : 0;
+
+    add_text(t, "%-20s %llu.%llu%s\n", name, (unsigned long long)(tenths / 10),
+             (unsigned long long)(tenths % 10), unit);
+}
+
+static void add_counts(struct text *t, const char *const *names, const uint64_t *v, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        add_count(t, names[k], v[k]);
+    }
+}
+
+/* What only a counting run knows: see cpu_config.counting. */
+static void add_costly(struct text *t, const struct oxbow *m, const struct cpu_stats *s)
+{
+    static const char *const events[] = {
+#define X(name) #name,
+        CPU_EVENTS(X)
+#undef X
+    };
+    struct bus_stats io = bus_stats(m->io), mem = bus_stats(m->mem);
+    uint64_t ran = s->icount - m->idle;
+
+    add_ratio(t, "mips", ran * 1000, m->run_ns, "");
+    add_count(t, "trace_entries", s->trace_entries);
+    add_ratio(t, "trace_length", ran, s->trace_entries, "");
+    add_count(t, "memory_operands", s->memory_operands);
+    add_count(t, "tlb_hits", s->memory_operands - MIN(s->memory_operands, s->tlb_misses));
+    add_ratio(t, "run_ms", m->run_ns, 1000000, "");
+    add_ratio(t, "device_ms", io.ns + mem.ns + m->event_ns, 1000000, "");
+    add_ratio(t, "device_share", (io.ns + mem.ns + m->event_ns) * 100, m->run_ns, " %");
+    for (size_t k = 0; k < ARRAY_LEN(events); k++) {
+        for (unsigned cpl = 0; cpl < 4; cpl++) {
+            if (s->events[k][cpl]) {
+                add_text(t, "%s_cpl%u%*s %llu\n", events[k], cpl, (int)(15 - strlen(events[k])), "",
+                         (unsigned long long)s->events[k][cpl]);
+            }
+        }
+    }
+}
+
 size_t oxbow_stats(struct oxbow *m, char *buf, size_t len)
 {
+    static const char *const names[] = {
+        "instructions", "idle", "traces_built", "insns_decoded", "trace_lookups", "trace_flushes",
+        "uncached", "links", "far_links", "link_misses", "jump_misses", "smc_hits", "smc_patches",
+        "smc_kills", "tlb_misses", "tlb_fills", "tlb_flushes", "page_walks", "interrupts",
+        "exceptions", "page_faults", "port_reads", "port_writes", "mmio_reads", "mmio_writes",
+    };
     struct cpu_stats s = cpu_stats(m->cpu);
     struct bus_stats io = bus_stats(m->io), mem = bus_stats(m->mem);
-    const struct {
-        const char *name;
-        uint64_t v;
-    } rows[] = {
-        {"instructions", s.icount}, {"idle", m->idle}, {"traces_built", s.traces_built},
-        {"insns_decoded", s.insns_decoded}, {"trace_lookups", s.trace_lookups},
-        {"trace_flushes", s.trace_flushes}, {"smc_hits", s.smc_hits}, {"tlb_fills", s.tlb_fills},
-        {"tlb_flushes", s.tlb_flushes}, {"page_walks", s.page_walks},
-        {"interrupts", s.interrupts}, {"exceptions", s.exceptions},
-        {"page_faults", s.page_faults}, {"port_reads", io.reads}, {"port_writes", io.writes},
-        {"mmio_reads", mem.reads}, {"mmio_writes", mem.writes},
+    const uint64_t values[] = {
+        s.icount, m->idle, s.traces_built, s.insns_decoded, s.trace_lookups, s.trace_flushes,
+        s.uncached, s.links, s.far_links, s.link_misses, s.jump_misses, s.smc_hits, s.smc_patches,
+        s.smc_kills, s.tlb_misses, s.tlb_fills, s.tlb_flushes, s.page_walks, s.interrupts,
+        s.exceptions, s.page_faults, io.reads, io.writes, mem.reads, mem.writes,
     };
-    size_t n = 0;
-    for (size_t k = 0; k < ARRAY_LEN(rows) && n < len; k++) {
-        int w = snprintf(buf + n, len - n, "%-16s %llu\n", rows[k].name,
-                         (unsigned long long)rows[k].v);
-        n += w > 0 ? (size_t)w : 0;
+    struct text t = {buf, 0, len};
+
+    add_counts(&t, names, values, MIN(ARRAY_LEN(names), ARRAY_LEN(values)));
+    if (m->cfg.host_ns) {
+        add_costly(&t, m, &s);
     }
-    return MIN(n, len);
+    return t.n;
 }
 
 /* --- state ------------------------------------------------------------------------------------ */

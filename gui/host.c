@@ -27,6 +27,14 @@ uint64_t host_now_us(void)
     return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
 }
 
+uint64_t host_now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 void host_sleep_us(uint64_t us)
 {
     struct timespec t = {(time_t)(us / 1000000u), (long)(us % 1000000u) * 1000};
@@ -224,4 +232,26 @@ bool host_asked_to_end(void)
     }
     return sigismember(&set, SIGINT) == 1 || sigismember(&set, SIGTERM) == 1 ||
            sigismember(&set, SIGHUP) == 1;
+}
+
+void host_hold_stats_signal(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+bool host_asked_for_stats(void)
+{
+    sigset_t set;
+    int number;
+
+    if (sigpending(&set) != 0 || sigismember(&set, SIGUSR1) != 1) {
+        return false;
+    }
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    return sigwait(&set, &number) == 0;
 }

@@ -16,6 +16,7 @@
 
 /* A clock that only goes forward, in microseconds. */
 uint64_t host_now_us(void);
+uint64_t host_now_ns(void); /* the same in nanoseconds */
 void host_sleep_us(uint64_t us);
 /* The date and time now. */
 struct oxbow_rtc host_date(bool local);
@@ -48,6 +49,9 @@ int host_pty(char *name, size_t len, struct err *e);
 /* From here on SIGINT, SIGTERM and SIGHUP wait for host_asked_to_end(). */
 void host_hold_signals(void);
 bool host_asked_to_end(void);
+/* From here on SIGUSR1 waits for host_asked_for_stats(), which takes it. */
+void host_hold_stats_signal(void);
+bool host_asked_for_stats(void);
 /* A reader that went away is an error of the next write, and no signal. */
 void host_ignore_closed_pipes(void);
 

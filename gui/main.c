@@ -102,10 +102,8 @@ static bool choose_display(struct options *o)
 
 static bool finish(struct vm *vm, struct err *e)
 {
-    char stats[4096];
-
     if (vm->o.stats) {
-        fwrite(stats, 1, oxbow_stats(vm->m, stats, sizeof stats), stderr);
+        vm_stats(vm, stderr);
     }
     if (vm->o.hash) {
         printf("%sstate-hash: %016llx\n", ports_within_line(&vm->ports) ? "\n" : "",
@@ -132,6 +130,9 @@ static int run(struct options *o)
     }
     if (vm_is_demo(o)) {
         fputs("oxbow: no image was named; starting the built-in demo\n", stderr);
+    }
+    if (o->stats) {
+        host_hold_stats_signal();
     }
     ok = o->display == DISPLAY_SDL ? run_window(&vm, &stop, &e) : headless_run(&vm, &stop, &e);
     status = ok ? vm_status(&vm, stop) : fail(&e, o->display == DISPLAY_SDL ? BAD : INTERNAL);

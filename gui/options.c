@@ -102,7 +102,7 @@ static const struct opt table[] = {
     {"no-shutdown", OPT_FLAG, AT(no_shutdown), 0, 0, "stay after a power-off"},
     {"stop-at", OPT_STOP_AT, 0, 0, "N", "end after N instructions since power-on"},
     {"hash", OPT_FLAG, AT(hash), 0, 0, "print `state-hash: HEX` of the machine at the end"},
-    {"stats", OPT_FLAG, AT(stats), 0, 0, "print counters to standard error at the end"},
+    {"stats", OPT_FLAG, AT(stats), 0, 0, "count (slower) and print it to standard error at the end and on SIGUSR1"},
     {"loadstate", OPT_FILE, AT(loadstate), 0, "FILE",
      "go on from a saved state, with the same options"},
     {"savestate", OPT_FILE, AT(savestate), 0, "FILE", "save the machine at the end"},

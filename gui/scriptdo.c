@@ -361,6 +361,13 @@ static enum script_result do_show(struct script_run *r, const struct script_line
     return SCRIPT_PASSED;
 }
 
+static enum script_result do_stats(struct script_run *r, const struct script_line *l UNUSED,
+                                   struct err *e UNUSED)
+{
+    vm_stats(&r->vm, stdout);
+    return SCRIPT_PASSED;
+}
+
 static enum script_result do_print(struct script_run *r UNUSED, const struct script_line *l,
                                    struct err *e UNUSED)
 {
@@ -377,7 +384,7 @@ const struct script_verb script_verbs[] = {
     {"print", "t", do_print}, {"keep", "t|nnnn", scriptpic_keep},
     {"media", "df", do_media}, {"savestate", "f", do_savestate},
     {"loadstate", "f", do_loadstate}, {"hash", "|t", do_hash}, {"reset", "", do_reset},
-    {"power-button", "", do_power_button},
+    {"power-button", "", do_power_button}, {"stats", "", do_stats},
 };
 
 const size_t script_verb_count = ARRAY_LEN(script_verbs);

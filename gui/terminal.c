@@ -112,5 +112,6 @@ bool terminal_poll(struct terminal *t, uint64_t wait_us)
     if (wait_us) {
         host_sleep_us(wait_us);
     }
+    vm_stats_if_asked(t->vm);
     return !host_asked_to_end();
 }

@@ -249,6 +249,11 @@ static struct oxbow_rtc start_date(const struct options *o, bool fixed_date)
     }
 }
 
+static uint64_t host_ns(void *ctx UNUSED)
+{
+    return host_now_ns();
+}
+
 static void fill_config(struct vm *v, bool fixed_date, struct oxbow_config *cfg)
 {
     const struct options *o = &v->o;
@@ -267,6 +272,7 @@ static void fill_config(struct vm *v, bool fixed_date, struct oxbow_config *cfg)
     cfg->no_vga = o->no_vga;
     cfg->no_vmport = o->no_vmport;
     cfg->no_reboot = o->no_reboot;
+    cfg->host_ns = o->stats ? host_ns : NULL;
     cfg->rtc = start_date(o, fixed_date);
     cfg->log = (struct log){.level = o->log_level, .sink = log_line};
     ports_wire(&v->ports, o, cfg);
@@ -364,5 +370,20 @@ int vm_status(const struct vm *v, enum oxbow_stop stop)
         return (int)((oxbow_exit_value(v->m) << 1 | 1) & 0xff);
     default:
         return 0;
+    }
+}
+
+void vm_stats(const struct vm *v, FILE *to)
+{
+    char text[8192];
+
+    fwrite(text, 1, oxbow_stats(v->m, text, sizeof text), to);
+    fflush(to);
+}
+
+void vm_stats_if_asked(const struct vm *v)
+{
+    if (v->o.stats && host_asked_for_stats()) {
+        vm_stats(v, stderr);
     }
 }

@@ -4,6 +4,8 @@
 #ifndef OXBOW_GUI_VM_H
 #define OXBOW_GUI_VM_H
 
+#include <stdio.h>
+
 #include "gui/net.h"
 #include "gui/options.h"
 #include "gui/ports.h"
@@ -27,6 +29,9 @@ bool vm_open(struct vm *v, const struct options *o, bool fixed_date, struct err 
 void vm_close(struct vm *v);
 /* An image for a drive that is already there: floppies read-write, CDs read-only. */
 bool vm_media(struct vm *v, const char *slot, const char *path, struct err *e);
+/* Counters (oxbow_stats) as text; the second form with -stats and a SIGUSR1, to standard error. */
+void vm_stats(const struct vm *v, FILE *to);
+void vm_stats_if_asked(const struct vm *v);
 /* The exit status that a stop means, as docs/oxbow.1 lists them. */
 int vm_status(const struct vm *v, enum oxbow_stop stop);
 

@@ -71,6 +71,8 @@ struct bus {
     struct port_slot *slots; /* ports: by region number */
     struct bus_client client;
     struct bus_stats stats;
+    uint64_t (*clock)(void *ctx);
+    void *clock_ctx;
     unsigned depth; /* of bus_begin */
     bool stale;     /* the view does not match the regions */
     bool changed;   /* the client has not heard of it yet */
@@ -184,7 +186,7 @@ static void rebuild_ports(struct bus *b)
         unsigned min = r->ops ? width_min(r->ops) : 0;
 
         memset(p, 0, sizeof *p);
-        if (min && r->ops->read && r->ops->write && !(r->base & (min - 1))) {
+        if (!b->clock && min && r->ops->read && r->ops->write && !(r->base & (min - 1))) {
             p->read = r->ops->read;
             p->write = r->ops->write;
             p->dev = r->dev;
@@ -561,7 +563,7 @@ static uint64_t mask(unsigned size)
     return size >= 8 ? UINT64_MAX : (1ull << size * 8) - 1;
 }
 
-static uint64_t window_read(const struct io_ops *ops, void *dev, uint64_t off, unsigned size)
+static uint64_t window_read_now(const struct io_ops *ops, void *dev, uint64_t off, unsigned size)
 {
     unsigned min = width_min(ops), max = width_max(ops), done, n;
     uint64_t val = 0;
@@ -588,8 +590,8 @@ static uint64_t window_read(const struct io_ops *ops, void *dev, uint64_t off, u
     return val;
 }
 
-static void window_write(const struct io_ops *ops, void *dev, uint64_t off, unsigned size,
-                         uint64_t val)
+static void window_write_now(const struct io_ops *ops, void *dev, uint64_t off, unsigned size,
+                             uint64_t val)
 {
     unsigned min = width_min(ops), max = width_max(ops), done, n;
 
@@ -615,6 +617,41 @@ static void window_write(const struct io_ops *ops, void *dev, uint64_t off, unsi
             ops->write(dev, at, n, part & mask(n));
         }
     }
+}
+
+static uint64_t window_read(struct bus *b, const struct io_ops *ops, void *dev, uint64_t off,
+                            unsigned size)
+{
+    uint64_t start, val;
+
+    if (LIKELY(!b->clock)) {
+        return window_read_now(ops, dev, off, size);
+    }
+    start = b->clock(b->clock_ctx);
+    val = window_read_now(ops, dev, off, size);
+    b->stats.ns += b->clock(b->clock_ctx) - start;
+    return val;
+}
+
+static void window_write(struct bus *b, const struct io_ops *ops, void *dev, uint64_t off,
+                         unsigned size, uint64_t val)
+{
+    uint64_t start;
+
+    if (LIKELY(!b->clock)) {
+        window_write_now(ops, dev, off, size, val);
+        return;
+    }
+    start = b->clock(b->clock_ctx);
+    window_write_now(ops, dev, off, size, val);
+    b->stats.ns += b->clock(b->clock_ctx) - start;
+}
+
+void bus_set_clock(struct bus *b, uint64_t (*ns)(void *ctx), void *ctx)
+{
+    b->clock = ns;
+    b->clock_ctx = ctx;
+    b->stale = true;
 }
 
 static uint32_t *code_mask(const struct bus *b, const struct region *r, uint64_t off)
@@ -707,7 +744,7 @@ uint64_t bus_read(struct bus *b, uint64_t addr, unsigned size)
             const struct region *r = &b->regions[number - 1];
             uint64_t off = addr + done - r->base;
 
-            part = r->ops ? window_read(r->ops, r->dev, off, n) : get_n(r->host + off, n);
+            part = r->ops ? window_read(b, r->ops, r->dev, off, n) : get_n(r->host + off, n);
         }
         val |= part << done * 8;
     }
@@ -732,7 +769,7 @@ void bus_write(struct bus *b, uint64_t addr, unsigned size, uint64_t val)
         r = &b->regions[number - 1];
         off = addr + done - r->base;
         if (r->ops) {
-            window_write(r->ops, r->dev, off, n, val >> done * 8 & mask(n));
+            window_write(b, r->ops, r->dev, off, n, val >> done * 8 & mask(n));
         } else {
             put_n(r->host + off, n, val >> done * 8);
             ram_written(b, r, addr + done, n);
@@ -758,7 +795,7 @@ void bus_read_block(struct bus *b, uint64_t addr, void *to, uint64_t len)
             const struct region *r = &b->regions[number - 1];
             unsigned n = piece(span, 4);
 
-            put_n(p, n, window_read(r->ops, r->dev, addr - r->base, n));
+            put_n(p, n, window_read(b, r->ops, r->dev, addr - r->base, n));
             span = n;
         }
         p += span;
@@ -784,7 +821,7 @@ void bus_write_block(struct bus *b, uint64_t addr, const void *from, uint64_t le
             const struct region *r = &b->regions[number - 1];
             unsigned n = piece(span, 4);
 
-            window_write(r->ops, r->dev, addr - r->base, n, get_n(p, n));
+            window_write(b, r->ops, r->dev, addr - r->base, n, get_n(p, n));
             span = n;
         }
         p += span;
@@ -876,7 +913,7 @@ void bus_window(struct bus *b, uint64_t pa, struct bus_window *out)
     out->dev = r->dev;
     out->base = r->base;
     out->sizes = out->align = 0;
-    if (r->ops && r->ops->read && r->ops->write) {
+    if (!b->clock && r->ops && r->ops->read && r->ops->write) {
         out->sizes = (uint8_t)(2 * width_max(r->ops) - width_min(r->ops));
         out->align = (uint8_t)(width_min(r->ops) - 1);
     }
@@ -894,7 +931,7 @@ uint64_t bus_window_read(struct bus *b, const struct bus_window *w, uint64_t pa,
     if (window_natural(w, pa - w->base, size)) {
         return w->ops->read(w->dev, pa - w->base, size) & mask(size);
     }
-    return window_read(w->ops, w->dev, pa - w->base, size);
+    return window_read(b, w->ops, w->dev, pa - w->base, size);
 }
 
 void bus_window_write(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size,
@@ -905,7 +942,7 @@ void bus_window_write(struct bus *b, const struct bus_window *w, uint64_t pa, un
         w->ops->write(w->dev, pa - w->base, size, val & mask(size));
         return;
     }
-    window_write(w->ops, w->dev, pa - w->base, size, val & mask(size));
+    window_write(b, w->ops, w->dev, pa - w->base, size, val & mask(size));
 }
 
 bool bus_dirty_test(const struct bus *b, int handle, uint64_t off)

@@ -109,7 +109,10 @@ void bus_dirty_clear(struct bus *b, int handle);
 /* I/O counters for -stats. */
 struct bus_stats {
     uint64_t reads, writes;
+    uint64_t ns; /* spent in windows, with bus_set_clock */
 };
+/* Measures the time that accesses take by a clock of the host; before the first access. */
+void bus_set_clock(struct bus *b, uint64_t (*ns)(void *ctx), void *ctx);
 struct bus_stats bus_stats(const struct bus *b);
 
 #endif
