@@ -125,11 +125,16 @@ static struct insn *leave(struct cpu *c, uint64_t eip, unsigned charge)
     return c->leave;
 }
 
-/* This boundary is the run loop's: time is up, something waits, or instructions go one by one. */
-static bool run_loop_wanted(const struct cpu *c)
+/*
+ * This boundary is the run loop's: time is up, something waits, or instructions go one by one.  What mostly is
+ * all zero is tested at once.
+ */
+ALWAYS_INLINE bool run_loop_wanted(const struct cpu *c)
 {
-    return c->left <= 0 || (c->eflags & FLAG_TF) || (c->dr[7] & 0xff) || c->step || c->debug_trap ||
-           c->halted || c->shutdown || interrupt_waiting(c);
+    uint64_t any = (c->eflags & FLAG_TF) | (c->dr[7] & 0xff) | (uint64_t)c->debug_trap |
+                   (uint64_t)(c->step | c->halted | c->shutdown);
+
+    return c->left <= 0 || any || ((c->intr | c->nmi_pending) && interrupt_waiting(c));
 }
 
 /*

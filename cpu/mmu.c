@@ -640,7 +640,9 @@ void tlb_flush_nonglobal(struct cpu *c)
     forget_directory(c);
     flush_local(c, &c->tlb_kernel);
     flush_local(c, &c->tlb_user);
-    flush_local(c, &c->tlb_slow);
+    if (UNLIKELY(c->tlb == &c->tlb_slow)) { /* else tlb_select() empties it before its next use */
+        flush_local(c, &c->tlb_slow);
+    }
     trace_set_gen(c);
 }
 
@@ -696,11 +698,12 @@ static void flush_large(struct cpu *c, struct tlb *t, uint64_t page)
 void tlb_flush_page(struct cpu *c, uint64_t la)
 {
     struct tlb *const all[] = {&c->tlb_kernel, &c->tlb_user, &c->tlb_slow};
+    unsigned n = UNLIKELY(c->tlb == &c->tlb_slow) ? 3 : 2; /* as above */
     uint64_t page = (uint32_t)la & ~(uint64_t)PAGE_MASK;
     unsigned k;
 
     forget_directory(c);
-    for (k = 0; k < ARRAY_LEN(all); k++) {
+    for (k = 0; k < n; k++) {
         flush_one(c, all[k], page);
         if (UNLIKELY(page_set_has(&all[k]->large, page >> 22))) {
             flush_large(c, all[k], page);
