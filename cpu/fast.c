@@ -42,7 +42,7 @@ NOINLINE void fast_lookup(struct cpu *c, struct insn *i)
 
 static void fast_counted(struct cpu *c, struct insn *i)
 {
-    op_fn exec = counted(c, i);
+    op_fn exec = insn_counted(c, i);
     MUSTTAIL return exec(c, i);
 }
 
@@ -135,7 +135,7 @@ miss:
     i = slow_table[i->id](c, i);
     GO
 counted:
-    goto *counted(c, i);
+    goto *insn_counted(c, i);
 event:
     SLOW(exec_event)
 lookup:
@@ -194,7 +194,7 @@ op_fn generic_handler(unsigned id)
 
 static struct insn *slow_counted(struct cpu *c, struct insn *i)
 {
-    return counted(c, i)(c, i);
+    return insn_counted(c, i)(c, i);
 }
 
 op_fn counting_handler(void)

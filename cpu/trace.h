@@ -109,7 +109,7 @@ void count_insn(struct insn_count *n, const struct decoded *d);
 /* All records of a finished trace are counted from now on. */
 void count_trace(struct trace *t);
 /* Counts an execution of i and says how to go on with it. */
-ALWAYS_INLINE op_fn counted(struct cpu *c, const struct insn *i)
+ALWAYS_INLINE op_fn insn_counted(struct cpu *c, const struct insn *i)
 {
     const struct insn_count *n = &insn_trace(i)->count[i->idx];
 
