@@ -31,6 +31,7 @@ bool exc_set_err(struct cpu *c, unsigned vector, uint32_t error)
 
 void debug_watch(struct cpu *c, uint64_t addr, unsigned size, unsigned kind)
 {
+    uint32_t met = 0, enabled = 0; /* DR6 reports the conditions of those that are not enabled, too */
     unsigned n;
 
     for (n = 0; n < 4; n++) {
@@ -39,13 +40,17 @@ void debug_watch(struct cpu *c, uint64_t addr, unsigned size, unsigned kind)
         unsigned rw = field & 3;
         uint64_t start = c->dr[n] & ~(uint64_t)(len - 1);
 
-        if (!(c->dr[7] >> (n * 2) & 3) || rw == 0 || (rw == WATCH_IO) != (kind == WATCH_IO) ||
+        if (rw == 0 || (rw == WATCH_IO) != (kind == WATCH_IO) ||
             (rw == WATCH_WRITE && kind == WATCH_READ)) {
             continue;
         }
         if (addr < start + len && start < addr + size) {
-            c->debug_trap |= 1u << n;
+            met |= 1u << n;
+            enabled |= (c->dr[7] >> (n * 2) & 3) != 0 ? 1u << n : 0;
         }
+    }
+    if (enabled) {
+        c->debug_trap |= met;
     }
 }
 

@@ -147,7 +147,7 @@ static struct insn *resume(struct cpu *c)
         c->cur = NULL;
         return c->leave;
     }
-    c->shadow = false;
+    c->shadow = 0;
     c->eflags &= ~(uint32_t)FLAG_RF;
     return exec_resume(c);
 }
@@ -228,16 +228,17 @@ static void sample_interrupts(struct cpu *c)
 /* One stretch of guest code: to the deadline, or one instruction when stepping or watching. */
 static void run_slice(struct cpu *c)
 {
-    bool shadow = c->shadow, watching = (c->dr[7] & 0xff) != 0;
-    bool one = (c->eflags & FLAG_TF) || watching || (shadow && interrupt_waiting(c));
+    bool watching = (c->dr[7] & 0xff) != 0, debug = !(c->shadow & SHADOW_DEBUG);
+    bool one = (c->eflags & FLAG_TF) || watching || (c->shadow && interrupt_waiting(c)) ||
+               c->debug_trap;
 
-    if (UNLIKELY(watching) && intr_code_breakpoint(c)) {
+    if (UNLIKELY(watching) && debug && intr_code_breakpoint(c)) {
         c->icount++;
         return;
     }
     c->eflags &= ~(uint32_t)FLAG_RF;
 
-    c->shadow = false;
+    c->shadow = 0;
     c->step = (c->eflags & FLAG_TF) != 0;
     cpu_slice_begin(c, one ? 1 : (int64_t)(c->until - c->icount));
     cpu_execute(c, trace_lookup(c, one ? MODE_ONE : 0));
@@ -246,7 +247,7 @@ static void run_slice(struct cpu *c)
         c->step = false;
         c->debug_trap |= 1u << 14; /* BS */
     }
-    if (UNLIKELY(c->debug_trap) && !c->shutdown) {
+    if (UNLIKELY(c->debug_trap) && !c->shutdown && !(c->shadow & SHADOW_DEBUG)) {
         intr_debug_trap(c);
     }
 }

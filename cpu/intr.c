@@ -542,20 +542,19 @@ void intr_debug_trap(struct cpu *c)
 bool intr_code_breakpoint(struct cpu *c)
 {
     uint32_t la = (uint32_t)(c->seg[SEG_CS].base + c->eip);
-    uint32_t hits = 0;
+    uint32_t hits = 0, enabled = 0;
     unsigned n;
 
     if (c->eflags & FLAG_RF) {
         return false;
     }
     for (n = 0; n < 4; n++) {
-        bool on = c->dr[7] >> (n * 2) & 3;
-
-        if (on && (c->dr[7] >> (16 + n * 4) & 3) == 0 && (uint32_t)c->dr[n] == la) {
+        if ((c->dr[7] >> (16 + n * 4) & 3) == 0 && (uint32_t)c->dr[n] == la) {
             hits |= 1u << n;
+            enabled |= (c->dr[7] >> (n * 2) & 3) != 0 ? 1u << n : 0;
         }
     }
-    if (!hits) {
+    if (!enabled) {
         return false;
     }
     c->dr[6] |= hits;

@@ -33,10 +33,10 @@ static struct insn *after_load(struct cpu *c, struct insn *i, uint32_t old_mode)
     return c->mode == old_mode ? insn_next(i) : cpu_leave_next(c, i);
 }
 
-/* MOV SS, POP SS: interrupts and the single-step trap wait for the load of ESP that follows. */
+/* MOV SS, POP SS: interrupts and debug exceptions wait for the load of ESP that follows. */
 static struct insn *after_stack_load(struct cpu *c, struct insn *i)
 {
-    c->shadow = true;
+    c->shadow = SHADOW_INTR | SHADOW_DEBUG;
     c->step = false;
     return cpu_leave_next(c, i);
 }

@@ -26,10 +26,10 @@ static bool write_cr0(struct cpu *c, uint32_t v)
 {
     uint32_t flush = CR0_PG | CR0_WP | CR0_PE, old = (uint32_t)c->cr0;
 
+    v &= cpu_cr0_mask(c);
     if (((v & CR0_PG) && !(v & CR0_PE)) || ((v & CR0_NW) && !(v & CR0_CD))) {
         return exc_set_err(c, EXC_GP, 0);
     }
-    v &= cpu_cr0_mask(c);
     if (cpu_family(c->model) >= 4) {
         v |= CR0_ET;
     }
@@ -374,7 +374,7 @@ struct insn *x_sti(struct cpu *c, struct insn *i)
 {
     switch (interrupt_flag_rule(c)) {
     case IF_REAL:
-        c->shadow = !(c->eflags & FLAG_IF);
+        c->shadow = c->eflags & FLAG_IF ? 0 : SHADOW_INTR;
         c->eflags |= FLAG_IF;
         return cpu_leave_next(c, i);
     case IF_VIRTUAL:

@@ -53,7 +53,8 @@ static void reset_state(struct cpu *c, uint64_t cr0)
     c->gdtr = c->idtr = (struct desc_table){0, 0xffff};
     c->eip = 0xfff0;
     c->cpl = 0;
-    c->halted = c->shutdown = c->shadow = c->step = false;
+    c->halted = c->shutdown = c->step = false;
+    c->shadow = 0;
     c->nmi_pending = c->nmi_blocked = c->init_pending = false;
     c->debug_trap = 0;
     memset(&c->exc, 0, sizeof c->exc);
@@ -186,7 +187,8 @@ void cpu_enter_flat32(struct cpu *c, uint32_t eip)
         seg_set(c, data[n], &seg_flat[false][false], 0x18);
     }
     c->eip = eip;
-    c->halted = c->shutdown = c->shadow = false;
+    c->halted = c->shutdown = false;
+    c->shadow = 0;
     tlb_flush_all(c);
     cpu_update_mode(c);
 }
@@ -282,7 +284,7 @@ static const struct snap_field cpu_fields[] = {
     SNAP_F(struct cpu, a20_off, SNAP_BOOL),
     SNAP_F(struct cpu, halted, SNAP_BOOL),
     SNAP_F(struct cpu, shutdown, SNAP_BOOL),
-    SNAP_F(struct cpu, shadow, SNAP_BOOL),
+    SNAP_F(struct cpu, shadow, SNAP_U8),
     SNAP_F(struct cpu, intr, SNAP_BOOL),
     SNAP_F(struct cpu, nmi_pending, SNAP_BOOL),
     SNAP_F(struct cpu, nmi_blocked, SNAP_BOOL),
@@ -416,6 +418,7 @@ bool cpu_load(struct cpu *c, struct snap_reader *r, struct err *e)
     flags_put(c, image & (c->eflags_mask | 2));
     c->cpl &= 3;
     c->fpu.top &= 7;
+    c->shadow &= SHADOW_INTR | SHADOW_DEBUG;
     c->step = false;
     tlb_flush_all(c);
     trace_flush(c);

@@ -235,6 +235,9 @@ struct code_context {
 #define CONTEXT_BITS 4
 #define CONTEXTS (1u << CONTEXT_BITS)
 
+/* After STI interrupts, after MOV SS and POP SS debug exceptions, too, wait for one instruction. */
+enum { SHADOW_INTR = 1, SHADOW_DEBUG = 2 };
+
 struct insn;
 struct trace_cache;
 struct cpu_model;
@@ -281,7 +284,7 @@ struct cpu {
     bool a20_off;
     bool halted;
     bool shutdown;
-    bool shadow;         /* interrupts are held off for one instruction (STI, MOV SS) */
+    uint8_t shadow;      /* SHADOW_: what is held off for one instruction */
     bool intr;           /* INTR pin */
     bool nmi_pending, nmi_blocked;
     bool smi_pending;    /* SMI# was asserted; waits for RSM while in system management mode */

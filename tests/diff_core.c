@@ -244,7 +244,8 @@ void core_load(struct diff_core *k, const struct diff_test *t)
     }
     c->eip = t->before.eip;
     flags_put(c, (t->before.eflags & FLAGS_TAKEN) | 2);
-    c->halted = c->shutdown = c->shadow = c->step = false;
+    c->halted = c->shutdown = c->step = false;
+    c->shadow = 0;
     c->debug_trap = 0;
     cpu_set_cpl(c, 3);
     cpu_update_mode(c);
@@ -271,7 +272,7 @@ static void step_once(struct cpu *c)
         trace_flush_now(c);
     }
     c->eflags &= ~(uint32_t)FLAG_RF;
-    c->shadow = false;
+    c->shadow = 0;
     c->step = (c->eflags & FLAG_TF) != 0;
     c->until = c->icount + 1;
     cpu_slice_begin(c, 1);

@@ -465,7 +465,7 @@ START_TEST(snapshot_round_trip)
     cpu_set_eflags(a.c, FLAG_ZF | FLAG_SF | FLAG_OF | FLAG_IF, 0xffffffff);
     a.c->cr2 = 0x5555;
     a.c->fpu.top = 5;
-    a.c->shadow = true;
+    a.c->shadow = SHADOW_INTR;
     cpu_skip_to(a.c, 123456789);
     snap_writer_init(&w);
     cpu_save(a.c, &w);

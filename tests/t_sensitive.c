@@ -99,7 +99,8 @@ static void enter(struct fixture *f, unsigned mode, unsigned iopl)
     struct cpu *c = f->c;
     unsigned cpl = level(mode);
 
-    c->halted = c->shutdown = c->shadow = false;
+    c->halted = c->shutdown = false;
+    c->shadow = 0;
     flags_put(c, 2 | iopl << 12 | FLAG_IF | (is_v86(mode) ? FLAG_VM : 0));
     for (unsigned seg = 0; seg < SEG_COUNT; seg++) {
         if (is_v86(mode)) {

@@ -435,7 +435,8 @@ static void load_state(struct vec_machine *m, const struct test *t)
     }
     c->cr0 &= ~(uint64_t)(CR0_PE | CR0_EM | CR0_TS | CR0_PG);
     c->idtr = (struct desc_table){0, 0x3ff};
-    c->halted = c->shutdown = c->shadow = c->step = false;
+    c->halted = c->shutdown = c->step = false;
+    c->shadow = 0;
     flags_put(c, t->init.r.reg[R_FLAGS] & 0xfffu); /* rule 1 */
     for (unsigned r = 0; r < R_IP; r++) {
         if (is_segment(r)) {

@@ -185,7 +185,8 @@ static void load_state(struct vec_machine *m, const struct test *t)
     }
     c->eip = get32(b + S_EIP);
     flags_put(c, get32(b + S_EFLAGS) & ~(uint32_t)(FLAG_TF | FLAG_RF));
-    c->halted = c->shutdown = c->shadow = c->step = false;
+    c->halted = c->shutdown = c->step = false;
+    c->shadow = 0;
     cpu_set_cpl(c, 3);
     cpu_update_mode(c);
 
