@@ -57,11 +57,11 @@ enum { FLOATING = 0x7f, CTL_NIEN = 0x02, CTL_SRST = 0x04, CTL_HOB = 0x80 };
         SNAP_ARRAY(struct ide_channel, unit[n].cd.audio, SNAP_BYTES),                          \
         SNAP_ARRAY(struct ide_channel, unit[n].cd.packet, SNAP_BYTES)
 
-#define PLAY_FIELD(n, field, kind)                                                             \
-    {"unit[" #n "].cd." #field, (uint32_t)offsetof(struct ide_channel, unit[n].cd.field), 1, kind, 2}
 #define PLAY_FIELDS(n)                                                                         \
-    PLAY_FIELD(n, play, SNAP_U8), PLAY_FIELD(n, play_from, SNAP_U32),                          \
-        PLAY_FIELD(n, play_to, SNAP_U32), PLAY_FIELD(n, play_since, SNAP_U64)
+    SNAP_SINCE(struct ide_channel, unit[n].cd.play, SNAP_U8, 2),                               \
+        SNAP_SINCE(struct ide_channel, unit[n].cd.play_from, SNAP_U32, 2),                     \
+        SNAP_SINCE(struct ide_channel, unit[n].cd.play_to, SNAP_U32, 2),                       \
+        SNAP_SINCE(struct ide_channel, unit[n].cd.play_since, SNAP_U64, 2)
 
 static const struct snap_field ide_fields[] = {
     UNIT_FIELDS(0),

@@ -250,6 +250,7 @@ static bool ide_pci_init(struct device *d, const void *config, struct err *e)
     pci_function_init(&p->pci, p, PCI_DEVFN(c->slot, 1), &id);
     p->pci.written = written;
     pci_define(&p->pci, PCI_COMMAND, 2, 0, PCI_CMD_IO | PCI_CMD_MASTER, 0);
+    pci_define(&p->pci, PCI_LATENCY, 1, 0, 0xf0, 0);
     pci_add_bar(&p->pci, BAR, PCI_BAR_IO, BAR_LEN, window);
     pci_define(&p->pci, IDETIM0, 2, 0x8000, 0xf3ff, 0);
     pci_define(&p->pci, IDETIM1, 2, 0x8000, 0xf3ff, 0);

@@ -127,6 +127,7 @@ static void define_registers(struct piix3 *p, uint8_t slot)
     p->pci.written = written;
     pci_define(&p->pci, PCI_HEADER, 1, 0x80, 0, 0); /* there are more functions */
     pci_define(&p->pci, PCI_COMMAND, 2, PCI_CMD_IO | PCI_CMD_MEM | PCI_CMD_MASTER, 0x0008, 0);
+    pci_define(&p->pci, PCI_LATENCY, 1, 0, 0, 0);
     pci_define(&p->pci, 0x4c, 1, 0x4d, 0x7f, 0);   /* IORT */
     pci_define(&p->pci, 0x4e, 2, 0x0003, 0x01ff, 0); /* XBCS */
     for (i = 0; i < PIRQS; i++) {

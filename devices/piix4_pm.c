@@ -379,6 +379,8 @@ static void define_registers(struct piix4_pm *p, const struct piix4_pm_config *c
     pci_function_init(&p->pci, p, PCI_DEVFN(c->slot, 3), &id);
     p->pci.written = written;
     pci_set_pin(&p->pci, 1);
+    pci_define(&p->pci, PCI_COMMAND, 2, 0, PCI_CMD_IO, 0);
+    pci_define(&p->pci, PCI_LATENCY, 1, 0, 0, 0);
     pci_define(&p->pci, PMBA, 4, 0x00000001, 0x0000ffc0, 0);
     pci_define(&p->pci, 0x44, 4, 0, 0xffffffff, 0); /* CNTA */
     pci_define(&p->pci, 0x48, 4, 0, 0x0fffffff, 0); /* CNTB */

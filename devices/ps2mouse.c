@@ -435,7 +435,7 @@ static const struct snap_field ps2mouse_state[] = {
     SNAP_F(struct ps2mouse, remote, SNAP_BOOL),
     SNAP_F(struct ps2mouse, wrap, SNAP_BOOL),
     SNAP_F(struct ps2mouse, reporting, SNAP_BOOL),
-    {"nudged", (uint32_t)offsetof(struct ps2mouse, nudged), 1, SNAP_BOOL, 2},
+    SNAP_SINCE(struct ps2mouse, nudged, SNAP_BOOL, 2),
     SNAP_END,
 };
 

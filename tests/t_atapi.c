@@ -373,6 +373,128 @@ START_TEST(raw_sectors)
 }
 END_TEST
 
+static uint8_t ata(struct ide_rig *g, uint8_t feature, uint8_t count, uint8_t code)
+{
+    out8(&g->r, 0x1f1, feature);
+    out8(&g->r, 0x1f2, count);
+    out8(&g->r, 0x1f7, code);
+    return wait_idle(g);
+}
+
+/* ATA commands of a packet device; overlapped packets are refused. */
+START_TEST(ata_commands)
+{
+    static const struct {
+        uint8_t code, mode;
+    } power[] = {{0xe0, 0}, {0xe1, 0x80}, {0xe2, 0}, {0xe3, 0x80}, {0xe6, 0}};
+    uint8_t w[512];
+    struct ide_rig g;
+
+    cd_rig_init(&g, true);
+    for (unsigned n = 0; n < ARRAY_LEN(power); n++) {
+        ck_assert_uint_eq(ata(&g, 0, 5, power[n].code), 0x50);
+        ck_assert_uint_eq(ata(&g, 0, 5, 0xe5), 0x50);
+        ck_assert_uint_eq(in8(&g.r, 0x1f2), power[n].mode);
+    }
+    ck_assert_uint_eq(ata(&g, 3, 0x42, 0xef), 0x50);
+    ck_assert_uint_eq(ata(&g, 0xa1, 0, 0xa1) & 8, 8);
+    read_data(&g, w, 512);
+    ck_assert_uint_eq(get16(w + 88 * 2), 0x043f);
+    ck_assert_uint_eq(ata(&g, 3, 0x47, 0xef), 0x41);
+    ck_assert_uint_eq(ata(&g, 0x66, 0, 0xef), 0x50);
+    ck_assert_uint_eq(ata(&g, 0x02, 0, 0xef), 0x41);
+    ck_assert_uint_eq(ata(&g, 0, 0, 0x00), 0x41);
+    ck_assert_uint_eq(ata(&g, 2, 0, 0xa0), 0x41);
+    ck_assert_uint_eq(in8(&g.r, 0x1f1), 4);
+    ck_assert_uint_eq(ata(&g, 0, 1, 0x20), 0x41); /* this is no disk */
+    ck_assert_uint_eq(in8(&g.r, 0x1f4), 0x14);
+    ck_assert_uint_eq(in8(&g.r, 0x1f5), 0xeb);
+    ide_rig_free(&g);
+}
+END_TEST
+
+/* The attention waits for REQUEST SENSE as well as for any other command. */
+START_TEST(attention_by_request_sense)
+{
+    struct ide_rig g;
+
+    cd_rig_init(&g, true);
+    ck_assert_uint_eq(sense(&g), 0x062900);
+    ck_assert_uint_eq(sense(&g), 0);
+    ide_rig_free(&g);
+}
+END_TEST
+
+/* The audio page can be set whole, others in part; a page that is cut off is refused. */
+START_TEST(mode_select_audio)
+{
+    static const uint8_t select[12] = {0x15, 0x10, 0, 0, 20};
+    static const uint8_t ask[12] = {0x1a, 0, 0x0e, 0, 100};
+    uint8_t list[20] = {0, 0, 0, 0, 0x0e, 14, 4, 0, 0, 0, 0, 75, 1, 0x40, 2, 0x80}, b[100];
+    struct ide_rig g;
+
+    cd_rig_init(&g, true);
+    clear_attention(&g);
+    ck_assert_uint_eq(packet(&g, select, 0xfffe, false), 0x58);
+    write_data(&g, list, sizeof list);
+    ck_assert_uint_eq(wait_idle(&g), 0x50);
+    ck_assert_uint_eq(run_in(&g, ask, b, sizeof b), 4 + 16);
+    ck_assert_uint_eq(b[4 + 9], 0x40);
+    ck_assert_uint_eq(b[4 + 11], 0x80);
+    list[5] = 15; /* longer than what was sent */
+    ck_assert_uint_eq(packet(&g, select, 0xfffe, false), 0x58);
+    write_data(&g, list, sizeof list);
+    ck_assert_uint_eq(wait_idle(&g), 0x51);
+    ck_assert_uint_eq(sense(&g), 0x052600);
+    ide_rig_free(&g);
+}
+END_TEST
+
+/* More than the buffer holds, or another count than the disc can have: damaged. */
+START_TEST(hostile_chunk)
+{
+    static const uint8_t p[12] = {0xbe, 0, 0, 0, 0, 10, 0, 0, 32, 0xf8};
+
+    for (unsigned bad = 0; bad < 2; bad++) {
+        struct snap_writer w;
+        struct snap_reader in;
+        struct err e = {""};
+        struct ide_rig g;
+
+        cd_rig_init(&g, true);
+        clear_attention(&g);
+        out8(&g.r, 0x1f7, 0xa0);
+        wait_idle(&g);
+        write_data(&g, p, 12);
+        rig_run(&g.r, 5000); /* the host's request is under way */
+        snap_writer_init(&w);
+        snap_begin(&w, "ide0", g.ide->cls->state_version);
+        size_t start = w.len;
+        snap_put_fields(&w, g.ide->cls->state, g.ide);
+        for (size_t at = start; bad && at + 16 < w.len; at++) {
+            /* lba, left, chunk: ten, 32 and 32 */
+            if (get32(w.buf + at) == 10 && get32(w.buf + at + 4) == 0 &&
+                get32(w.buf + at + 8) == 32 && get32(w.buf + at + 12) == 32) {
+                put32(w.buf + at + 8, 256);
+                put32(w.buf + at + 12, 256);
+                bad = 2;
+            }
+        }
+        g.ide->cls->save(g.ide, &w);
+        snap_end(&w);
+        ck_assert(snap_reader_init(&in, w.buf, w.len, &e));
+        ck_assert(snap_open(&in, "ide0", g.ide->cls->state_version, &e));
+        ck_assert(snap_get_fields(&in, g.ide->cls->state, g.ide));
+        ck_assert_uint_ne(bad, 1);
+        ck_assert_int_eq(g.ide->cls->load(g.ide, &in, g.ide->cls->state_version), !bad);
+        snap_writer_free(&w);
+        if (!bad) {
+            ide_rig_free(&g);
+        }
+    }
+}
+END_TEST
+
 START_TEST(image_with_a_partial_block)
 {
     uint8_t p[12] = {0x28, 0, 0, 0, 0, 2, 0, 0, 1}, b[2048];
@@ -483,6 +605,10 @@ static void add_tests(TCase *t)
     tcase_add_test(t, media_change);
     tcase_add_test(t, information);
     tcase_add_test(t, raw_sectors);
+    tcase_add_test(t, ata_commands);
+    tcase_add_test(t, attention_by_request_sense);
+    tcase_add_test(t, mode_select_audio);
+    tcase_add_test(t, hostile_chunk);
     tcase_add_test(t, image_with_a_partial_block);
     tcase_add_test(t, snapshots);
     tcase_add_test(t, packet_storm);

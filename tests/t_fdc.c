@@ -481,6 +481,160 @@ START_TEST(verify_scan_track_and_implied_seek)
 }
 END_TEST
 
+/* Scans by hand, byte after byte; low and high compare the other way round. */
+START_TEST(scan_by_hand)
+{
+    static const struct {
+        uint8_t op, byte, step, st2, r;
+    } row[] = {
+        {0x51, 0x40, 1, 8, 3}, /* equal: sector 3 */
+        {0x59, 0x3f, 1, 0, 1}, /* low or equal: sector 1 is below */
+        {0x59, 0x1f, 1, 4, 5}, /* none is */
+        {0x59, 0x20, 1, 8, 1}, /* sector 1 is equal */
+        {0x5d, 0x2f, 1, 0, 2}, /* high or equal: sector 2 is above */
+        {0x51, 0x50, 2, 4, 5}, /* every other sector: 1 and 3, not 4 */
+    };
+    struct fdc_rig g;
+    uint8_t b[16];
+
+    for (unsigned k = 0; k < ARRAY_LEN(row); k++) {
+        fdc_rig_init(&g, 2880);
+        /* Sectors 1 to 4 of track 0 are full of 20h, 30h, 40h, 50h. */
+        for (unsigned s = 0; s < 4; s++) {
+            memset(g.dma.mem, (int)(0x20 + s * 0x10), 512);
+            set_dma(&g, DMA_FROM_MEMORY, 512);
+            SEND(&g, 0x45, 0, 0, 0, (uint8_t)(s + 1), 2, 18, 0x1b, 0xff);
+            ck_assert(wait_irq(&g, 100));
+            results(&g, b);
+        }
+        SEND(&g, 3, 0xaf, 3);
+        SEND(&g, row[k].op, 0, 0, 0, 1, 2, 4, 0x1b, row[k].step);
+        for (unsigned n = 0; n < 5000; n++) {
+            uint8_t status = in8(&g.r, MSR);
+
+            if ((status & 0xf0) == 0xb0) {
+                out8(&g.r, FIFO, row[k].byte);
+            } else if (status & 0x80) {
+                break;
+            } else {
+                rig_run(&g.r, 100000);
+            }
+        }
+        ck_assert_uint_eq(results(&g, b), 7);
+        ck_assert_uint_eq(b[2], row[k].st2);
+        if (row[k].st2 != 4) {
+            ck_assert_uint_eq(b[5], row[k].r);
+        }
+        fdc_rig_free(&g);
+    }
+}
+END_TEST
+
+/* An image that fails: data errors, and what was to be written is not. */
+static enum block_error broken;
+
+static void broken_submit(struct block *b UNUSED, struct block_req *req)
+{
+    memset(req->buf, 0, req->cmd == BLOCK_READ ? (size_t)req->count * 512 : 0);
+    req->done(req, broken);
+}
+
+static const struct block_ops broken_ops = {"broken", broken_submit, NULL, NULL, NULL};
+
+START_TEST(refusals)
+{
+    struct fdc_rig g;
+    uint8_t b[16];
+    struct block bad = {.ops = &broken_ops, .sectors = 2880, .label = "broken"};
+
+    fdc_rig_init(&g, 2880);
+    ck_assert(fdc82077_set_media(g.fdc, 0, &bad));
+    broken = BLOCK_EIO;
+    ck_assert_uint_eq(try_read(&g, 0x46, 0, 0, 1, 2), 0x402020); /* CRC, in the data field */
+    set_dma(&g, DMA_FROM_MEMORY, 512);
+    SEND(&g, 0x45, 0, 0, 0, 1, 2, 18, 0x1b, 0xff);
+    ck_assert(wait_irq(&g, 100));
+    results(&g, b);
+    ck_assert_uint_eq(b[0], 0x40);
+    ck_assert_uint_eq(b[1], 4);
+    broken = BLOCK_OK;
+    /* Deleted data is skipped by a read that says so, and never found. */
+    ck_assert_uint_eq(try_read(&g, 0x6c, 0, 0, 18, 2) & 0xff8000, 0x408000);
+    bad.read_only = true;
+    SEND(&g, 0x4d, 0, 2, 18, 0x54, 0xf6); /* format */
+    ck_assert(wait_irq(&g, 100));
+    results(&g, b);
+    ck_assert_uint_eq(b[0], 0x40);
+    ck_assert_uint_eq(b[1], 2);
+    ck_assert(fdc82077_set_media(g.fdc, 0, NULL));
+    SEND(&g, 0x4a, 0); /* READ ID */
+    ck_assert(wait_irq(&g, 600));
+    results(&g, b);
+    ck_assert_uint_eq(b[0], 0x40);
+    ck_assert_uint_eq(b[1], 1);
+    SEND(&g, 0x4d, 0, 2, 18, 0x54, 0xf6);
+    ck_assert(wait_irq(&g, 600));
+    results(&g, b);
+    ck_assert_uint_eq(b[1], 1);
+    ck_assert(fdc82077_set_media(g.fdc, 0, g.disk));
+    fdc_rig_free(&g);
+}
+END_TEST
+
+/* Places that a format names and the disk does not have are left out; the others are written. */
+START_TEST(odd_format)
+{
+    static const uint32_t id[] = {0x02010000, 0x02020000, 0x02200000, 0x03030000};
+    struct fdc_rig g;
+    uint8_t b[16];
+
+    fdc_rig_init(&g, 2880);
+    for (unsigned n = 0; n < ARRAY_LEN(id); n++) {
+        put32(g.dma.mem + n * 4, id[n]);
+    }
+    set_dma(&g, DMA_FROM_MEMORY, 16);
+    SEND(&g, 0x4d, 0, 2, 4, 0x54, 0x77);
+    ck_assert(wait_irq(&g, 200));
+    results(&g, b);
+    ck_assert_uint_eq(b[0], 0);
+    set_dma(&g, DMA_TO_MEMORY, 3 * 512);
+    SEND(&g, 0x46, 0, 0, 0, 1, 2, 18, 0x1b, 0xff);
+    ck_assert(wait_irq(&g, 100));
+    results(&g, b);
+    ck_assert_uint_eq(g.dma.mem[0], 0x77);
+    ck_assert_uint_eq(g.dma.mem[512 + 511], 0x77);
+    ck_assert_uint_eq(get32(g.dma.mem + 1024), 2);
+    fdc_rig_free(&g);
+}
+END_TEST
+
+/* PERPENDICULAR MODE as DUMPREG shows it: drive bits only with OW. */
+START_TEST(perpendicular)
+{
+    struct fdc_rig g;
+    uint8_t b[16];
+
+    fdc_rig_init(&g, 5760);
+    SEND(&g, 0x12, 0x84);
+    SEND(&g, 0x0e);
+    results(&g, b);
+    ck_assert_uint_eq(b[7] & 0x7f, 0x04);
+    SEND(&g, 0x12, 0x3b); /* without OW: GAP and WGATE alone */
+    SEND(&g, 0x0e);
+    results(&g, b);
+    ck_assert_uint_eq(b[7] & 0x7f, 0x07);
+    out8(&g.r, MSR, 0x80); /* a software reset clears GAP and WGATE */
+    rig_run(&g.r, 1000000);
+    for (unsigned n = 0; n < 4; n++) {
+        sense_int(&g, (uint8_t)(0xc0 | n), 0);
+    }
+    SEND(&g, 0x0e);
+    results(&g, b);
+    ck_assert_uint_eq(b[7] & 0x7f, 0x04);
+    fdc_rig_free(&g);
+}
+END_TEST
+
 START_TEST(formats)
 {
     static const struct {
@@ -597,6 +751,10 @@ static void add_tests(TCase *t)
     tcase_add_test(t, sectors_that_are_not_there);
     tcase_add_test(t, read_id_and_format);
     tcase_add_test(t, verify_scan_track_and_implied_seek);
+    tcase_add_test(t, scan_by_hand);
+    tcase_add_test(t, refusals);
+    tcase_add_test(t, odd_format);
+    tcase_add_test(t, perpendicular);
     tcase_add_test(t, formats);
     tcase_add_test(t, snapshots);
     tcase_add_test(t, seek_over_snapshot);

@@ -317,6 +317,14 @@ START_TEST(keys_translated)
     tap(&p, 0x135);
     ps2kbd_key(p.kbd, 0x36, false);
     EXPECT(&p, "\x36\xe0\xb6\xe0\x53\xe0\xd3\xe0\x36\xe0\xb6\xe0\x35\xe0\xb5\xe0\x36\xb6");
+    ps2kbd_key(p.kbd, 0x2a, true); /* the left shift, and both */
+    tap(&p, 0x14b);
+    ps2kbd_key(p.kbd, 0x36, true);
+    tap(&p, 0x14b);
+    ps2kbd_key(p.kbd, 0x36, false);
+    ps2kbd_key(p.kbd, 0x2a, false);
+    EXPECT(&p, "\x2a\xe0\xaa\xe0\x4b\xe0\xcb\xe0\x2a\x36\xe0\xaa\xe0\xb6\xe0\x4b\xe0\xcb"
+               "\xe0\x36\xe0\x2a\xb6\xaa");
     rig_free(&p.r);
 }
 END_TEST

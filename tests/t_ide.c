@@ -353,6 +353,236 @@ START_TEST(small_commands)
 }
 END_TEST
 
+static uint8_t command(struct ide_rig *g, uint8_t feature, uint8_t count, uint8_t code)
+{
+    out8(&g->r, 0x1f1, feature);
+    out8(&g->r, 0x1f2, count);
+    out8(&g->r, 0x1f7, code);
+    return wait_idle(g);
+}
+
+static uint8_t smart(struct ide_rig *g, uint8_t feature, uint8_t log)
+{
+    out8(&g->r, 0x1f3, log);
+    out8(&g->r, 0x1f4, 0x4f);
+    out8(&g->r, 0x1f5, 0xc2);
+    return command(g, feature, 1, 0xb0);
+}
+
+static unsigned word_of(struct ide_rig *g, unsigned n)
+{
+    uint8_t b[512];
+
+    ck_assert_uint_eq(command(g, 0, 0, 0xec), 0x58);
+    read_data(g, b, 512);
+    return get16(b + n * 2);
+}
+
+static void page(struct ide_rig *g, uint8_t *b)
+{
+    uint8_t sum = 0;
+
+    read_data(g, b, 512);
+    for (unsigned n = 0; n < 512; n++) {
+        sum = (uint8_t)(sum + b[n]);
+    }
+    ck_assert_uint_eq(sum, 0);
+}
+
+/* All of SMART that a healthy drive has (ATA/ATAPI-6, 8.55). */
+START_TEST(smart_commands)
+{
+    static const uint8_t plain[] = {0xd2, 0xd3, 0xd4, 0xdb};
+    struct ide_rig g;
+    uint8_t data[512], limits[512];
+
+    disk_rig_init(&g);
+    out8(&g.r, 0x1f6, 0xa0);
+    ck_assert_uint_eq(smart(&g, 0xd0, 0), 0x58);
+    page(&g, data);
+    ck_assert_uint_eq(smart(&g, 0xd1, 0), 0x58);
+    page(&g, limits);
+    for (unsigned n = 2; n < 2 + 12 * 6; n += 12) {
+        ck_assert_uint_ne(data[n], 0);
+        ck_assert_uint_eq(limits[n], data[n]);
+        ck_assert_uint_gt(data[n + 3], limits[n + 1]); /* value over threshold */
+    }
+    ck_assert_uint_eq(smart(&g, 0xd5, 0), 0x58); /* directory of the logs */
+    read_data(&g, data, 512);
+    ck_assert_uint_eq(get16(data), 1);
+    ck_assert_uint_eq(data[2], 1);
+    ck_assert_uint_eq(data[12], 1);
+    ck_assert_uint_eq(smart(&g, 0xd5, 1), 0x58); /* errors */
+    page(&g, data);
+    ck_assert_uint_eq(data[1], 0);
+    ck_assert_uint_eq(smart(&g, 0xd5, 6), 0x58); /* self-tests */
+    page(&g, data);
+    ck_assert_uint_eq(smart(&g, 0xd5, 0x80), 0x51); /* no host log */
+    for (unsigned n = 0; n < sizeof plain; n++) {
+        ck_assert_uint_eq(smart(&g, plain[n], 0), 0x50);
+    }
+    ck_assert_uint_eq(smart(&g, 0xdf, 0), 0x51);
+    ck_assert_uint_eq(word_of(&g, 85) & 1, 1);
+    ck_assert_uint_eq(smart(&g, 0xd9, 0), 0x50); /* off: nothing but "on" is there then */
+    ck_assert_uint_eq(word_of(&g, 85) & 1, 0);
+    ck_assert_uint_eq(smart(&g, 0xda, 0), 0x51);
+    ck_assert_uint_eq(smart(&g, 0xd8, 0), 0x50);
+    ck_assert_uint_eq(smart(&g, 0xda, 0), 0x50);
+    ide_rig_free(&g);
+}
+END_TEST
+
+/* SET FEATURES and what IDENTIFY DEVICE says afterwards. */
+START_TEST(features)
+{
+    static const struct {
+        uint8_t feature, word, bit;
+        bool on;
+    } row[] = {{0x82, 85, 5, false}, {0x02, 85, 5, true}, {0x55, 85, 6, false}, {0xaa, 85, 6, true}};
+    struct ide_rig g;
+
+    disk_rig_init(&g);
+    out8(&g.r, 0x1f6, 0xa0);
+    for (unsigned n = 0; n < ARRAY_LEN(row); n++) {
+        ck_assert_uint_eq(command(&g, row[n].feature, 0, 0xef), 0x50);
+        ck_assert_int_eq(word_of(&g, row[n].word) >> row[n].bit & 1, row[n].on);
+    }
+    ck_assert_uint_eq(command(&g, 0x66, 0, 0xef), 0x50);
+    ck_assert_uint_eq(command(&g, 0xcc, 0, 0xef), 0x50);
+    ck_assert_uint_eq(command(&g, 0x99, 0, 0xef), 0x51);
+    ck_assert_uint_eq(command(&g, 3, 0x22, 0xef), 0x50); /* multiword DMA 2 */
+    ck_assert_uint_eq(word_of(&g, 63), 0x0407);
+    ck_assert_uint_eq(word_of(&g, 88), 0x003f);
+    ck_assert_uint_eq(command(&g, 3, 0x40, 0xef), 0x50); /* Ultra DMA 0 */
+    ck_assert_uint_eq(word_of(&g, 63), 0x0007);
+    ck_assert_uint_eq(word_of(&g, 88), 0x013f);
+    ck_assert_uint_eq(command(&g, 3, 0x0c, 0xef), 0x50); /* PIO 4 */
+    ck_assert_uint_eq(command(&g, 3, 0x0d, 0xef), 0x51);
+    ck_assert_uint_eq(command(&g, 3, 0x10, 0xef), 0x51); /* single word DMA */
+    ck_assert_uint_eq(command(&g, 3, 0x23, 0xef), 0x51);
+    /* Blocks of SET MULTIPLE are powers of two up to 16. */
+    ck_assert_uint_eq(command(&g, 0, 8, 0xc6), 0x50);
+    ck_assert_uint_eq(word_of(&g, 59), 0x0108);
+    ck_assert_uint_eq(command(&g, 0, 32, 0xc6), 0x51);
+    ck_assert_uint_eq(word_of(&g, 59), 0);
+    lba28(&g, 0, 1, 0xc4);
+    ck_assert_uint_eq(wait_idle(&g), 0x51);
+    /* A translation without sectors: none at all, CHS addresses are nowhere. */
+    ck_assert_uint_eq(command(&g, 0, 0, 0x91), 0x51);
+    ck_assert_uint_eq(word_of(&g, 55), 0);
+    out8(&g.r, 0x1f6, 0xa0);
+    out8(&g.r, 0x1f3, 1);
+    out8(&g.r, 0x1f4, 0);
+    out8(&g.r, 0x1f5, 0);
+    ck_assert_uint_eq(command(&g, 0, 1, 0x20), 0x51);
+    ck_assert_uint_eq(in8(&g.r, 0x1f1), 0x10);
+    out8(&g.r, 0x1f6, 0xa3);
+    ck_assert_uint_eq(command(&g, 0, 9, 0x91), 0x50);
+    ck_assert_uint_eq(word_of(&g, 55), 4);
+    ck_assert_uint_eq(word_of(&g, 56), 9);
+    ck_assert_uint_eq(word_of(&g, 54), DISK_SECTORS / 36);
+    ide_rig_free(&g);
+}
+END_TEST
+
+/* Every power command, by its number of today and of old. */
+START_TEST(power_modes)
+{
+    static const struct {
+        uint8_t code, mode;
+    } row[] = {{0xe0, 0x00}, {0x94, 0x00}, {0xe1, 0x80}, {0x95, 0x80}, {0xe2, 0x00},
+               {0x96, 0x00}, {0xe3, 0x80}, {0x97, 0x80}, {0xe6, 0x00}, {0x99, 0x00}};
+    struct ide_rig g;
+
+    disk_rig_init(&g);
+    out8(&g.r, 0x1f6, 0xa0);
+    for (unsigned n = 0; n < ARRAY_LEN(row); n++) {
+        ck_assert_uint_eq(command(&g, 0, 77, row[n].code), 0x50);
+        ck_assert_uint_eq(command(&g, 0, 77, n & 1 ? 0x98 : 0xe5), 0x50);
+        ck_assert_uint_eq(in8(&g.r, 0x1f2), row[n].mode);
+    }
+    lba28(&g, 5, 1, 0x70); /* a seek wakes it */
+    wait_idle(&g);
+    ck_assert_uint_eq(command(&g, 0, 77, 0xe5), 0x50);
+    ck_assert_uint_eq(in8(&g.r, 0x1f2), 0xff);
+    ide_rig_free(&g);
+}
+END_TEST
+
+/* More sectors than the buffer holds, in each direction; a disk that may not be written. */
+START_TEST(long_and_refused_writes)
+{
+    static uint8_t b[600 * 512];
+    struct ide_rig g;
+
+    disk_rig_init(&g);
+    for (unsigned n = 0; n < 600; n++) {
+        memset(b + n * 512, (int)(n * 3), 512);
+    }
+    out8(&g.r, 0x1f2, 600 >> 8);
+    for (unsigned n = 3; n < 6; n++) {
+        out8(&g.r, 0x1f0 + n, 0); /* the high bytes first */
+    }
+    lba28(&g, 700, 600 & 0xff, 0x34);
+    ck_assert_uint_eq(in8(&g.r, 0x1f6) & 0x40, 0x40);
+    for (unsigned n = 0; n < 600; n++) {
+        ck_assert_uint_eq(wait_idle(&g), 0x58);
+        write_data(&g, b + n * 512, 512);
+    }
+    ck_assert_uint_eq(wait_idle(&g), 0x50);
+    ck_assert_int_eq(memcmp(g.disk.data + 700 * 512, b, sizeof b), 0);
+    ck_assert_uint_eq(get32(g.disk.data + 1300 * 512), 1300);
+    g.disk.b.read_only = true;
+    lba28(&g, 5, 1, 0x30);
+    ck_assert_uint_eq(wait_idle(&g), 0x51);
+    ck_assert_uint_eq(in8(&g.r, 0x1f1), 4);
+    lba28(&g, 5, 1, 0xca);
+    ck_assert_uint_eq(wait_idle(&g), 0x51);
+    ide_rig_free(&g);
+}
+END_TEST
+
+/* The bus master's registers (82371SB, 2.4): what can be written, what a 1 clears, sizes. */
+START_TEST(busmaster_registers)
+{
+    struct ide_rig g;
+
+    disk_rig_init(&g);
+    for (unsigned channel = 0; channel < 2; channel++) {
+        unsigned at = BM + channel * 8;
+
+        ck_assert_uint_eq(bus_read(g.r.env.io, at, 4), 0);
+        out8(&g.r, at, 0xfe); /* the direction only */
+        ck_assert_uint_eq(in8(&g.r, at), 8);
+        out8(&g.r, at + 2, 0x60); /* drives capable of DMA: for the software's own use */
+        ck_assert_uint_eq(in8(&g.r, at + 2), 0x60);
+        out8(&g.r, at + 1, 0xff); /* reserved */
+        out8(&g.r, at + 3, 0xff);
+        ck_assert_uint_eq(bus_read(g.r.env.io, at, 4), 0x00600008);
+        bus_write(g.r.env.io, at + 4, 4, 0x12345677);
+        ck_assert_uint_eq(bus_read(g.r.env.io, at + 4, 4), 0x12345674);
+        out8(&g.r, at + 6, 0x99);
+        ck_assert_uint_eq(bus_read(g.r.env.io, at + 6, 2), 0x1299);
+        out8(&g.r, at + 2, 0);
+    }
+    /* The interrupt bit stays until a 1 is written; stopping the engine ends its activity. */
+    lba28(&g, 1, 1, 0x40);
+    wait_idle(&g);
+    ck_assert_uint_eq(in8(&g.r, BM + 2), 4);
+    out8(&g.r, BM + 2, 0);
+    ck_assert_uint_eq(in8(&g.r, BM + 2), 4);
+    out8(&g.r, BM, 9);
+    ck_assert_uint_eq(in8(&g.r, BM + 2), 5);
+    out8(&g.r, BM, 1); /* the direction does not change while it runs */
+    ck_assert_uint_eq(in8(&g.r, BM), 9);
+    out8(&g.r, BM + 2, 4);
+    ck_assert_uint_eq(in8(&g.r, BM + 2), 1);
+    out8(&g.r, BM, 0);
+    ck_assert_uint_eq(in8(&g.r, BM + 2), 0);
+    ide_rig_free(&g);
+}
+END_TEST
+
 START_TEST(interrupt_enable)
 {
     struct ide_rig g;
@@ -627,6 +857,11 @@ static void add_tests(TCase *t)
     tcase_add_test(t, cylinders_heads_sectors);
     tcase_add_test(t, errors);
     tcase_add_test(t, small_commands);
+    tcase_add_test(t, smart_commands);
+    tcase_add_test(t, features);
+    tcase_add_test(t, power_modes);
+    tcase_add_test(t, long_and_refused_writes);
+    tcase_add_test(t, busmaster_registers);
     tcase_add_test(t, interrupt_enable);
     tcase_add_test(t, dma_read_and_write);
     tcase_add_test(t, dma_with_a_wrong_table);

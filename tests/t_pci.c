@@ -3,6 +3,7 @@
  * management.
  */
 #include "devices/i440fx.h"
+#include "devices/ide_pci.h"
 #include "devices/pci.h"
 #include "devices/piix3.h"
 #include "devices/piix4_pm.h"
@@ -471,6 +472,186 @@ START_TEST(smbus_has_no_slaves)
 }
 END_TEST
 
+/* --- every register of the chip set's configuration spaces ------------------------------------- */
+
+/* A register of `size` bytes: its value after a reset, and the bits that can be written. */
+struct reg {
+    uint8_t at, size;
+    uint32_t start, writable;
+};
+
+/* 290549, section 3.2: 82441FX. */
+static const struct reg host_regs[] = {
+    {0x00, 4, 0x12378086, 0}, {0x04, 2, 0x0006, 0x0140}, {0x06, 2, 0x0280, 0}, {0x08, 1, 2, 0},
+    {0x0b, 1, 0x06, 0}, {0x0d, 1, 0, 0xf8}, {0x50, 2, 0, 0xff00}, {0x52, 1, 0, 0xc0},
+    {0x53, 1, 0x80, 0xfe}, {0x54, 1, 0, 0x82}, {0x55, 2, 0, 0xffff}, {0x57, 1, 0x01, 0x6f},
+    {0x58, 1, 0x10, 0x7f}, {0x59, 1, 0, 0x30}, {0x5a, 1, 0, 0x33}, {0x5b, 1, 0, 0x33},
+    {0x5c, 1, 0, 0x33}, {0x5d, 1, 0, 0x33}, {0x5e, 1, 0, 0x33}, {0x5f, 1, 0, 0x33},
+    {0x60, 4, 0x04040404, 0xffffffff}, {0x64, 4, 0x04040404, 0xffffffff}, {0x68, 1, 0, 0xc0},
+    {0x70, 1, 0, 0xf8}, {0x71, 1, 0x10, 0xf8}, {0x90, 1, 0, 0x1b}, {0x93, 1, 0, 0x07},
+};
+/* 290550, section 3.1: 82371SB function 0. */
+static const struct reg isa_regs[] = {
+    {0x00, 4, 0x70008086, 0}, {0x04, 2, 0x0007, 0x0008}, {0x06, 2, 0x0280, 0}, {0x0a, 1, 0x01, 0},
+    {0x0b, 1, 0x06, 0}, {0x0e, 1, 0x80, 0}, {0x4c, 1, 0x4d, 0x7f}, {0x4e, 2, 0x0003, 0x01ff},
+    {0x60, 4, 0x80808080, 0x8f8f8f8f}, {0x69, 1, 0x02, 0xfa}, {0x6a, 2, 0, 0x8010},
+    {0x70, 2, 0x8080, 0xafaf}, {0x76, 2, 0x0c0c, 0x8f8f}, {0x78, 2, 0x0002, 0xffff},
+    {0x80, 1, 0, 0x7f}, {0x82, 1, 0, 0x0f}, {0xa0, 1, 0x08, 0x1f}, {0xa2, 2, 0, 0x00ff},
+    {0xa4, 4, 0, 0xffffffff}, {0xa8, 1, 0x0f, 0xff}, {0xac, 1, 0, 0xff}, {0xae, 1, 0, 0xff},
+};
+/* Section 3.2: function 1, IDE.  Both channels decode from the start (ide_pci.c). */
+static const struct reg ide_regs[] = {
+    {0x00, 4, 0x70108086, 0}, {0x04, 2, 0, 0x0005}, {0x06, 2, 0x0280, 0}, {0x09, 1, 0x80, 0},
+    {0x0a, 1, 0x01, 0}, {0x0b, 1, 0x01, 0}, {0x0d, 1, 0, 0xf0}, {0x20, 4, 1, 0xfffffff0},
+    {0x40, 4, 0x80008000, 0xf3fff3ff}, {0x44, 1, 0, 0xff},
+};
+/* 290562, section 7.1: 82371AB function 3, power management. */
+static const struct reg pm_regs[] = {
+    {0x00, 4, 0x71138086, 0}, {0x04, 2, 0, 0x0001}, {0x06, 2, 0x0280, 0}, {0x08, 1, 3, 0},
+    {0x0a, 1, 0x80, 0}, {0x0b, 1, 0x06, 0}, {0x3c, 1, 0, 0xff}, {0x3d, 1, 1, 0},
+    {0x40, 4, 1, 0xffc0}, {0x44, 4, 0, 0xffffffff}, {0x48, 4, 0, 0x0fffffff},
+    {0x4c, 4, 0, 0xffffff7f}, {0x50, 4, 0, 0x00ff1fff}, {0x54, 4, 0, 0xffffffff},
+    {0x58, 4, 0x02000000, 0x03ffffff}, {0x5c, 4, 0, 0xffffffff}, {0x60, 4, 0, 0x7fffffff},
+    {0x64, 4, 0, 0xffffffff}, {0x68, 4, 0, 0x1fffffff}, {0x6c, 4, 0, 0xffffffff},
+    {0x70, 4, 0, 0xffffffff}, {0x74, 4, 0, 0xffffffff}, {0x78, 4, 0, 0xffffffff},
+    {0x7c, 4, 0, 0xffffffff}, {0x80, 1, 0, 1}, {0x90, 4, 1, 0xfff0}, {0xd2, 1, 0, 0x0f},
+    {0xd3, 1, 0, 0xff}, {0xd4, 2, 0, 0xffff},
+};
+
+/*
+ * Each byte of a configuration space against the table; what the table does not name is zero and
+ * can't be written.  `skip`: registers that other tests look at, as writing has effects.
+ */
+static void check_space(struct rig *r, unsigned devfn, const struct reg *regs, size_t n,
+                        const char *skip)
+{
+    uint8_t start[256] = {0}, writable[256] = {0};
+
+    for (size_t k = 0; k < n; k++) {
+        for (unsigned b = 0; b < regs[k].size; b++) {
+            start[regs[k].at + b] = (uint8_t)(regs[k].start >> b * 8);
+            writable[regs[k].at + b] = (uint8_t)(regs[k].writable >> b * 8);
+        }
+    }
+    for (unsigned at = 0; at < 256; at++) {
+        if (at && strchr(skip, (int)at)) {
+            continue;
+        }
+        unsigned v = cfg_read(r, devfn, at, 1);
+        ck_assert_msg(v == start[at], "%02x:%02x is %02x", devfn, at, v);
+        cfg_write(r, devfn, at, 1, 0xff);
+        v = cfg_read(r, devfn, at, 1);
+        ck_assert_msg(v == (start[at] | writable[at]), "%02x:%02x takes %02x", devfn, at, v);
+        cfg_write(r, devfn, at, 1, 0);
+        v = cfg_read(r, devfn, at, 1);
+        ck_assert_msg(v == (start[at] & ~writable[at]), "%02x:%02x keeps %02x", devfn, at, v);
+        cfg_write(r, devfn, at, 1, start[at]);
+    }
+}
+
+START_TEST(configuration_registers)
+{
+    struct rig r;
+    struct resets resets = {0};
+    struct pin pins[16], sci = {0};
+    uint8_t *ram = aligned_alloc(4096, 32u << 20);
+    struct piix4_pm_config pm = {.slot = 1, .sci = pin_line(&sci, &r), .gpe0_port = 0xafe0};
+    struct i440fx_config host = {.ram = ram, .ram_size = 32u << 20, .reset = on_reset,
+                                 .reset_to = &resets};
+    struct ide_pci_config ide = {.slot = 1};
+
+    memset(pins, 0, sizeof pins);
+    rig_init(&r);
+    bus_free(r.env.mem);
+    r.env.mem = bus_new(1ull << 36);
+    host.pci = ide.pci = pm.pci = rig_add(&r, &pci_class, "pci", NULL);
+    rig_add(&r, &i440fx_class, "i440fx", &host);
+    add_piix3(&r, host.pci, pins, &resets);
+    rig_add(&r, &ide_pci_class, "ide_pci", &ide);
+    rig_add(&r, &piix4_pm_class, "piix4_pm", &pm);
+    for (unsigned pass = 0; pass < 2; pass++) {
+        check_space(&r, 0, host_regs, ARRAY_LEN(host_regs), "\x72\x93");
+        check_space(&r, 8, isa_regs, ARRAY_LEN(isa_regs), "");
+        check_space(&r, 9, ide_regs, ARRAY_LEN(ide_regs), "");
+        check_space(&r, 11, pm_regs, ARRAY_LEN(pm_regs), "");
+        cfg_write(&r, 0, 0x50, 4, 0xffffffff);
+        cfg_write(&r, 11, 0x44, 4, 0xffffffff);
+        devices_reset(&r.env, RESET_WARM); /* and all is as it was */
+    }
+    rig_free(&r);
+    free(ram);
+}
+END_TEST
+
+/* The hole below 16 MB, for ISA cards with memory there. */
+START_TEST(high_hole)
+{
+    struct rig r;
+    uint8_t *ram = aligned_alloc(4096, 32u << 20);
+    struct i440fx_config k = {.ram = ram, .ram_size = 32u << 20};
+
+    memset(ram, 0x33, 32u << 20);
+    rig_init(&r);
+    bus_free(r.env.mem);
+    r.env.mem = bus_new(1ull << 36);
+    k.pci = rig_add(&r, &pci_class, "pci", NULL);
+    rig_add(&r, &i440fx_class, "i440fx", &k);
+    cfg_write(&r, 0, 0x68, 1, 0x80);
+    ck_assert_uint_eq(bus_read(r.env.mem, 0xeffffe, 4), 0xffff3333);
+    ck_assert_uint_eq(bus_read(r.env.mem, 0xf00000, 4), 0xffffffff);
+    ck_assert_uint_eq(bus_read(r.env.mem, 0xfffffe, 4), 0x3333ffff);
+    cfg_write(&r, 0, 0x68, 1, 0x40); /* the one at 512 KB instead */
+    ck_assert_uint_eq(bus_read(r.env.mem, 0xf00000, 4), 0x33333333);
+    ck_assert_uint_eq(bus_read(r.env.mem, 0x80000, 4), 0xffffffff);
+    rig_round_trip(&r);
+    ck_assert_uint_eq(bus_read(r.env.mem, 0x9fffc, 4), 0xffffffff);
+    cfg_write(&r, 0, 0x68, 1, 0);
+    ck_assert_uint_eq(bus_read(r.env.mem, 0x9fffc, 4), 0x33333333);
+    rig_free(&r);
+    free(ram);
+}
+END_TEST
+
+/* The rest of the PM block (290562, 7.2): what can be written, where. */
+START_TEST(power_registers)
+{
+    static const struct {
+        uint8_t at, size;
+        uint32_t start, kept;
+    } reg[] = {{0x02, 2, 0, 0x0521},         {0x04, 2, 0, 0x1c03},     {0x0e, 2, 0, 0xffff},
+               {0x10, 4, 0, 0xffffffff},     {0x14, 1, 0, 0},          {0x15, 1, 0, 0},
+               {0x28, 4, 0, 0x0600ff01},     {0x30, 2, 0xffff, 0xffff}, {0x34, 4, 0x7fffbfff, ~0u}};
+    struct rig r;
+    struct pin sci = {0};
+    struct resets resets = {0};
+    struct device *pm;
+
+    rig_init(&r);
+    add_pm(&r, &sci, &resets, &pm);
+    for (unsigned n = 0; n < ARRAY_LEN(reg); n++) {
+        unsigned at = 0x600u + reg[n].at, size = reg[n].size;
+        ck_assert_uint_eq(bus_read(r.env.io, at, size), reg[n].start);
+        /* Not SLP_EN, which would sleep. */
+        bus_write(r.env.io, at, size, reg[n].at == 4 ? 0xdfff : 0xffffffff);
+        ck_assert_msg(bus_read(r.env.io, at, size) == reg[n].kept, "%02x: %08x", at,
+                      (unsigned)bus_read(r.env.io, at, size));
+        for (unsigned b = 0; b < size; b++) { /* and byte by byte */
+            out8(&r, at + b, 0);
+        }
+        ck_assert_uint_eq(bus_read(r.env.io, at, size), reg[n].at == 0x30 ? 0xffff : 0);
+    }
+    /* A sleep that is not the last one: awake at once. */
+    bus_write(r.env.io, 0x604, 2, 0x2401);
+    ck_assert_uint_eq(bus_read(r.env.io, 0x600, 2) & 0x8000, 0x8000);
+    bus_write(r.env.io, 0x600, 2, 0x8000);
+    ck_assert_uint_eq(bus_read(r.env.io, 0x600, 2) & 0x8000, 0);
+    bus_write(r.env.io, 0x604, 2, 0x3401); /* type 5: working */
+    ck_assert_uint_eq(bus_read(r.env.io, 0x600, 2) & 0x8000, 0);
+    ck_assert_uint_eq(resets.off, 0);
+    rig_free(&r);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, mechanism_1);
@@ -480,6 +661,9 @@ static void add_tests(TCase *t)
     tcase_add_test(t, reset_control);
     tcase_add_test(t, memory_map);
     tcase_add_test(t, big_memory_is_split);
+    tcase_add_test(t, configuration_registers);
+    tcase_add_test(t, high_hole);
+    tcase_add_test(t, power_registers);
     tcase_add_test(t, power_management);
     tcase_add_test(t, smbus_has_no_slaves);
 }
