@@ -22,7 +22,7 @@ enum {
 enum { A_UIP = 0x80, A_DIVIDER = 0x70, A_RUNNING = 0x20, A_RATE = 0x0f };
 enum {
     B_SET = 0x80, B_PIE = 0x40, B_AIE = 0x20, B_UIE = 0x10, B_SQWE = 0x08, B_BINARY = 0x04,
-    B_24H = 0x02
+    B_24H = 0x02, B_DSE = 0x01
 };
 enum { C_IRQF = 0x80, C_PF = 0x40, C_AF = 0x20, C_UF = 0x10 };
 enum { D_VALID = 0x80, PM = 0x80, DONT_CARE = 0xc0 };
@@ -43,6 +43,7 @@ struct mc146818 {
     uint64_t update_at;
     uint8_t index;      /* as written, with the NMI mask */
     uint8_t cmos[CMOS_SIZE];
+    bool fell_back;     /* the hour that October has twice has been gone through once */
 };
 
 static uint64_t rtc_ticks(const struct mc146818 *r)
@@ -131,8 +132,34 @@ static unsigned rtc_month_days(const struct mc146818 *r)
     return days[month - 1] + (month == 2 && from_reg(r, r->cmos[YEAR]) % 4 == 0 ? 1u : 0u);
 }
 
+/*
+ * Daylight saving, at 1:59:59 AM: on the last Sunday of April 3:00:00 follows, and on that of October
+ * 1:00:00 once.  True: it has changed the time.
+ */
+static bool rtc_saving(struct mc146818 *r)
+{
+    unsigned month = from_reg(r, r->cmos[MONTH]), day = from_reg(r, r->cmos[DAY]);
+
+    if (r->cmos[HOURS] != 1 || from_reg(r, r->cmos[MINUTES]) != 59 ||
+        from_reg(r, r->cmos[SECONDS]) != 59) {
+        return false;
+    }
+    if (!(r->cmos[REG_B] & B_DSE) || r->cmos[WEEKDAY] != 1 || r->fell_back ||
+        !((month == 4 && day > 30 - 7) || (month == 10 && day > 31 - 7))) {
+        r->fell_back = false;
+        return false;
+    }
+    r->fell_back = month == 10;
+    r->cmos[HOURS] = month == 10 ? 1 : 3;
+    r->cmos[MINUTES] = r->cmos[SECONDS] = 0;
+    return true;
+}
+
 static void rtc_advance(struct mc146818 *r)
 {
+    if (rtc_saving(r)) {
+        return;
+    }
     if (!rtc_carry(r, SECONDS, 0, 59) || !rtc_carry(r, MINUTES, 0, 59) || !rtc_carry_hour(r)) {
         return;
     }
@@ -402,6 +429,7 @@ static const struct snap_field mc146818_state[] = {
     SNAP_F(struct mc146818, synced, SNAP_U64),
     SNAP_F(struct mc146818, update_at, SNAP_U64),
     SNAP_F(struct mc146818, index, SNAP_U8),
+    SNAP_SINCE(struct mc146818, fell_back, SNAP_BOOL, 2),
     SNAP_ARRAY(struct mc146818, cmos, SNAP_BYTES),
     SNAP_END,
 };
@@ -412,6 +440,6 @@ const struct device_class mc146818_class = {
     .init = mc146818_init,
     .reset = mc146818_reset,
     .state = mc146818_state,
-    .state_version = 1,
+    .state_version = 2,
     .post_load = mc146818_post_load,
 };

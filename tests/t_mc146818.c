@@ -91,6 +91,41 @@ START_TEST(calendar)
 }
 END_TEST
 
+/* Last Sundays of April and October 2001, in binary with 24 hours and in BCD with 12. */
+START_TEST(daylight_saving)
+{
+    static const struct {
+        uint8_t format, month, day, weekday;
+        uint8_t hour; /* after 1:59:59 */
+    } row[] = {{0x07, 4, 29, 1, 3}, {0x01, 0x04, 0x29, 1, 3},  {0x06, 4, 29, 1, 2},
+               {0x07, 4, 22, 1, 2}, {0x07, 4, 29, 2, 2},       {0x07, 10, 28, 1, 1},
+               {0x01, 0x10, 0x28, 1, 1}, {0x07, 10, 21, 1, 2}, {0x07, 5, 27, 1, 2}};
+
+    for (unsigned n = 0; n < ARRAY_LEN(row); n++) {
+        struct rtc p;
+
+        setup(&p, (struct rtc_time){2001, 1, 1, 0, 0, 0});
+        set(&p, 11, 0x80 | row[n].format);
+        set(&p, 0, row[n].format & 4 ? 58 : 0x58);
+        set(&p, 2, row[n].format & 4 ? 59 : 0x59);
+        set(&p, 4, 1);
+        set(&p, 6, row[n].weekday);
+        set(&p, 7, row[n].day);
+        set(&p, 8, row[n].month);
+        set(&p, 11, row[n].format);
+        rig_run(&p.r, 2ull * RIG_IPS);
+        ck_assert_uint_eq(get(&p, 4), row[n].hour);
+        ck_assert_uint_eq(get(&p, 2), 0);
+        /* One o'clock is gone through once more in October, and not a third time. */
+        rig_run(&p.r, 1800ull * RIG_IPS);
+        rig_round_trip(&p.r);
+        rig_run(&p.r, 1800ull * RIG_IPS);
+        ck_assert_uint_eq(get(&p, 4), row[n].hour + 1u);
+        rig_free(&p.r);
+    }
+}
+END_TEST
+
 START_TEST(formats)
 {
     struct rtc p;
@@ -317,6 +352,7 @@ END_TEST
 static void add(TCase *t)
 {
     tcase_add_test(t, calendar);
+    tcase_add_test(t, daylight_saving);
     tcase_add_test(t, formats);
     tcase_add_test(t, update_cycle);
     tcase_add_test(t, alarm);
