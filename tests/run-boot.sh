@@ -19,9 +19,19 @@ if command -v nasm >/dev/null; then
     for sector in 16 17; do
         printf '\001CD001\001' | dd of="$work/cd.img" bs=2048 seek=$sector conv=notrunc 2>/dev/null
     done
-    scripts="$scripts bios vgabios"
+    # The same CD by a cue sheet.
+    printf 'FILE cd.img BINARY\n TRACK 01 MODE1/2048\n  INDEX 01 00:00:00\n' >"$work/cd.cue"
+    sed 's/cd\.img/cd.cue/' "$work/bios.test" >"$work/cue.test"
+    scripts="$scripts bios cue vgabios"
 fi
 status=0
+if command -v nasm >/dev/null; then
+    echo "== printer"
+    nasm -f bin -o "$work/printer.img" "$srcdir/tests/guest/printer.asm"
+    rm -f "$work/printed"
+    "$oxbow" "$work/printer.img" -parallel "file:$work/printed" -display none || status=1
+    [ "$(cat "$work/printed")" = "$(printf 'Hello LPT\r')" ] || { echo "FAIL: not what was printed"; status=1; }
+fi
 for s in $scripts; do
     echo "== $s"
     "$oxbow" test "$work/$s.test" || status=1
