@@ -334,7 +334,8 @@ static bool add_segment(struct cue *c, uint32_t frames, const struct parsed *t, 
     if (frames == 0) {
         return true;
     }
-    if (c->segments == MAX_SEGMENTS || c->layout.frames + (uint64_t)frames > 100u * 60 * CD_FRAMES) {
+    if (c->segments == MAX_SEGMENTS ||
+        c->layout.frames + (uint64_t)frames > 100u * 60 * CD_FRAMES) {
         return false;
     }
     *s = (struct segment){c->layout.frames, frames, byte, t->size, t->mode, file};
@@ -383,7 +384,8 @@ static bool place_tracks(struct parser *p)
                                byte + skip * t->size) &&
              add_segment(c, (uint32_t)t->postgap, t, -1, 0);
         if (!ok) {
-            return err_set(p->e, "%s: the tracks of the cue sheet are too long for a disc", p->path);
+            return err_set(p->e, "%s: the tracks of the cue sheet are too long for a disc",
+                           p->path);
         }
         byte += (uint64_t)frames * t->size;
     }

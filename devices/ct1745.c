@@ -2,8 +2,8 @@
  * CT1745 mixer (Creative, "Sound Blaster Series Hardware Programming Guide", chapter 4).
  *
  * Volumes have five bits of 2 dB; the four- and three-bit registers of the Sound Blaster Pro are
- * views of their upper bits.  Inputs from line and microphone, and everything on the recording side,
- * act on silence: nothing is plugged in there.
+ * views of their upper bits.  Inputs from line and microphone, and everything on the recording
+ * side, act on silence: nothing is plugged in there.
  */
 #include "devices/ct1745.h"
 

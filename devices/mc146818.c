@@ -133,8 +133,8 @@ static unsigned rtc_month_days(const struct mc146818 *r)
 }
 
 /*
- * Daylight saving, at 1:59:59 AM: on the last Sunday of April 3:00:00 follows, and on that of October
- * 1:00:00 once.  True: it has changed the time.
+ * Daylight saving, at 1:59:59 AM: on the last Sunday of April 3:00:00 follows, and on that of
+ * October 1:00:00 once.  True: it has changed the time.
  */
 static bool rtc_saving(struct mc146818 *r)
 {

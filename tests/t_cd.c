@@ -9,7 +9,7 @@
 #include "tests/audio_rig.h"
 #include "tests/ide_rig.h"
 
-/* Data of 200 frames; two seconds of silence; 300 and 200 frames of audio, the last with a pregap. */
+/* 200 frames of data, two seconds of silence, 300 and 200 frames of audio, the last with a gap. */
 enum { DATA = 200, SONG2 = 350, SONG3 = 650, LEAD_OUT = 850, SONG_FRAMES = 500 };
 static const char sheet[] =
     "REM a disc\n"

@@ -438,7 +438,8 @@ START_TEST(features)
     static const struct {
         uint8_t feature, word, bit;
         bool on;
-    } row[] = {{0x82, 85, 5, false}, {0x02, 85, 5, true}, {0x55, 85, 6, false}, {0xaa, 85, 6, true}};
+    } row[] = {
+        {0x82, 85, 5, false}, {0x02, 85, 5, true}, {0x55, 85, 6, false}, {0xaa, 85, 6, true}};
     struct ide_rig g;
 
     disk_rig_init(&g);

@@ -76,7 +76,7 @@ static void send_frame(struct guest *g, const uint8_t *frame, size_t len)
     net->ops->send(net, frame, len);
 }
 
-/* The next frame on the cable, within two seconds of guest time; taken before the adapter has it. */
+/* The next frame on the cable, within two seconds; taken before the adapter has it. */
 static bool next_frame(struct guest *g)
 {
     for (unsigned ms = 0; ms < 2000; ms++) {
@@ -553,7 +553,8 @@ START_TEST(tap)
     struct sockaddr_ll a = {.sll_family = AF_PACKET, .sll_protocol = htons(TYPE)};
     struct guest g;
 
-    snprintf(name, sizeof name, "oxbow%d", (int)(getpid() % 1000000)); /* others may test here, too */
+    /* A name of our own: others may test here, too. */
+    snprintf(name, sizeof name, "oxbow%d", (int)(getpid() % 1000000));
     snprintf(nic, sizeof nic, "tap,ifname=%s", name);
     if (!make_tap(name, true)) {
         printf("no tap interface can be made here: not tested\n");

@@ -472,7 +472,7 @@ START_TEST(smbus_has_no_slaves)
 }
 END_TEST
 
-/* --- every register of the chip set's configuration spaces ------------------------------------- */
+/* --- every register of the chip set's configuration spaces ------------------------------------ */
 
 /* A register of `size` bytes: its value after a reset, and the bits that can be written. */
 struct reg {
