@@ -142,7 +142,8 @@ static uint64_t fat_sectors(const struct head *h, uint64_t bytes)
 
 uint64_t image_floppy_sectors(uint64_t sectors)
 {
-    static const uint16_t formats[] = {320, 360, 640, 720, 1440, 2400, 2880, 3360, 5760};
+    static const uint16_t formats[] = {320,  360,  640,  720,  1440, 1600,
+                                       2400, 2880, 3360, 3444, 5760};
 
     for (unsigned n = 0; n < ARRAY_LEN(formats); n++) {
         if (sectors == formats[n]) {

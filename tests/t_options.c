@@ -473,6 +473,8 @@ START_TEST(image_formats)
     ck_assert_ptr_nonnull(strstr(e.text, "no such file"));
     ck_assert_uint_eq(image_floppy_sectors(1), 2880);
     ck_assert_uint_eq(image_floppy_sectors(720), 720);
+    ck_assert_uint_eq(image_floppy_sectors(1600), 1600);
+    ck_assert_uint_eq(image_floppy_sectors(3444), 3444); /* 82 tracks */
     ck_assert_uint_eq(image_floppy_sectors(2881), 5760);
     ck_assert_uint_eq(image_floppy_sectors(5761), 0);
 }
