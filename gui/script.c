@@ -143,10 +143,10 @@ static bool is_signed(const char *text)
     return optvalue_number(text + (*text == '-'), &n) && n <= 100000;
 }
 
-static bool is_event(const char *word)
+bool script_is_event(const char *word)
 {
     return strcmp(word, "poweroff") == 0 || strcmp(word, "reset") == 0 ||
-           strcmp(word, "crash") == 0 || strcmp(word, "exit") == 0 || strcmp(word, "hash") == 0;
+           strcmp(word, "crash") == 0 || strcmp(word, "exit") == 0;
 }
 
 static bool is_drive(const char *w)
@@ -191,7 +191,7 @@ static const char *misfit(char kind, const char *word)
     case 'd':
         return is_drive(word) ? NULL : "no drive; there are fda, fdb and hda to hdd";
     case 'x':
-        return script_port(word) >= 0 || is_event(word) ||
+        return script_port(word) >= 0 || script_is_event(word) || strcmp(word, "hash") == 0 ||
                        (scriptpic_is_goal(word) && strcmp(word, "still") != 0)
                    ? NULL
                    : "not serial, screen, debug, picture, size, same, changed, poweroff, reset, "

@@ -55,6 +55,9 @@ bool script_seconds(const char *text, uint64_t *us);
 /* The number of a port's name: 0-3 serial, 4 screen, 5 debug; -1: none. */
 int script_port(const char *name);
 
+/* Whether `expect` waits for it, as for poweroff, rather than looking. */
+bool script_is_event(const char *word);
+
 /* The result of running the lines; `path` is for messages. */
 enum script_result script_run(const struct script *s, const char *path, const char *dir);
 /* `oxbow test`; argv[0] is the first script.  Returns the exit status: the worst result. */

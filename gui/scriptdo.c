@@ -245,7 +245,7 @@ static enum script_result do_type(struct script_run *r, const struct script_line
 {
     uint64_t end = oxbow_type(r->vm.m, l->argv[0], oxbow_icount(r->vm.m));
 
-    return script_advance(r, end, e);
+    return script_keys(r, end, e);
 }
 
 static enum script_result do_send(struct script_run *r, const struct script_line *l,
@@ -270,7 +270,7 @@ static enum script_result press(struct script_run *r, const char *chord, struct 
     for (unsigned n = count; n-- > 0; at += gap) {
         oxbow_key(r->vm.m, codes[n], false, at);
     }
-    return script_advance(r, at, e);
+    return script_keys(r, at, e);
 }
 
 static enum script_result do_key(struct script_run *r, const struct script_line *l, struct err *e)

@@ -103,6 +103,15 @@ enum script_result script_advance(struct script_run *r, uint64_t end, struct err
     return r->stop == OXBOW_LIMIT ? SCRIPT_PASSED : stopped(r, "before this line was done", e);
 }
 
+enum script_result script_keys(struct script_run *r, uint64_t end, struct err *e)
+{
+    enum script_result result = script_advance(r, end, e);
+    bool asked = r->next && strcmp(r->next->verb->name, "expect") == 0 &&
+                 script_is_event(r->next->argv[0]);
+
+    return asked && r->stop != OXBOW_LIMIT ? SCRIPT_PASSED : result;
+}
+
 enum script_result script_until(struct script_run *r, bool (*done)(struct script_run *r, void *ctx),
                                 void *ctx, const char *what, struct err *e)
 {
@@ -231,6 +240,7 @@ enum script_result script_run(const struct script *s, const char *path, const ch
     options_init(&r.o);
     for (size_t n = 0; n < s->count && result == SCRIPT_PASSED; n++) {
         r.line = s->lines[n].number;
+        r.next = n + 1 < s->count ? &s->lines[n + 1] : NULL;
         show_line(&r, &s->lines[n]);
         result = s->lines[n].verb->run(&r, &s->lines[n], &e);
     }

@@ -28,6 +28,7 @@ struct script_run {
     struct script_hash *hashes;
     struct script_part *parts; /* of pictures: scriptpic.c */
     unsigned line;
+    const struct script_line *next; /* the line behind the present one, or NULL */
     bool progress; /* somebody looks on */
 };
 
@@ -40,6 +41,8 @@ uint64_t script_instructions(const struct script_run *r, uint64_t us);
  * Runs up to the instruction count `end`; the result is SCRIPT_PASSED unless the machine stopped.
  */
 enum script_result script_advance(struct script_run *r, uint64_t end, struct err *e);
+/* The same while keys are pressed; the machine may stop when the next line asks how it did. */
+enum script_result script_keys(struct script_run *r, uint64_t end, struct err *e);
 /* Runs until done(ctx) or the time-out; `what` is for the message. */
 enum script_result script_until(struct script_run *r, bool (*done)(struct script_run *r, void *ctx),
                                 void *ctx, const char *what, struct err *e);
