@@ -159,7 +159,7 @@ static void damage(struct rng *r, uint8_t *s, size_t len)
     uint32_t size = (uint32_t)MIN((size_t)get32(s + at + OFF_LENGTH), len - at - SECTION);
     uint32_t off = below(r, size);
     uint8_t *p = s + at + SECTION + off;
-    uint32_t room = size - off;
+    uint32_t room = size - off, run;
     uint64_t v = odd_number(r);
 
     switch (below(r, 8)) {
@@ -182,7 +182,8 @@ static void damage(struct rng *r, uint8_t *s, size_t len)
         }
         break;
     case 4:
-        memset(p, (int)(v & 1 ? 0xff : v), MIN(room, 1 + below(r, 64)));
+        run = 1 + below(r, 64); /* MIN evaluates twice */
+        memset(p, (int)(v & 1 ? 0xff : v), MIN(room, run));
         break;
     case 5: /* another length: what follows shifts */
         if (one_in(r, 16)) {
