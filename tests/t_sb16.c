@@ -26,6 +26,7 @@ struct card {
     struct pin irq[16];
     struct wire midi;
     struct ear *e;
+    struct audio_input cd;
 };
 
 static void midi_out(void *ctx, const uint8_t *data, size_t n)
@@ -52,6 +53,7 @@ static void setup_rate(struct card *c, uint32_t rate)
     c->e = ear_new(audio);
     c->dma = rig_add(&c->r, &i8237_class, "i8237", &(struct i8237_config){0x00, 0xc0, 0x80, 0, 0});
     fm.out = sb.fm = audio_connect(audio, AUDIO_CARD);
+    sb.cd = c->cd = audio_connect(audio, AUDIO_CARD);
     sb.voice[0] = audio_connect(audio, AUDIO_CARD);
     sb.voice[1] = audio_connect(audio, AUDIO_CARD);
     for (unsigned n = 0; n < 16; n++) {
@@ -441,6 +443,33 @@ START_TEST(fm_volume_and_tone)
     mixer(&c, 0x46, 0x70);
     listen(&c, 100 * MS);
     ck_assert_int_lt(ear_high(c.e, 0, 2000, c.e->n), full);
+    teardown(&c);
+}
+END_TEST
+
+/* The input of a CD-ROM drive: register 36h, 37h, 28h, and its switches in 3Ch. */
+START_TEST(cd_volume)
+{
+    static const struct {
+        uint8_t reg, val;
+        int left, right;
+    } row[] = {
+        {0x36, 0xf8, 8000, -4000}, {0x36, 28 << 3, 4009, -4000}, {0x37, 28 << 3, 4009, -2004},
+        {0x28, 0xff, 8000, -4000}, {0x3c, 0x1b, 0, -4000},       {0x3c, 0x1d, 8000, 0},
+        {0x3c, 0x19, 0, 0},        {0x3c, 0x1f, 8000, -4000},    {0x30, 28 << 3, 4009, -4000},
+        {0x00, 0, 0, 0}, /* a mixer reset: the CD is silent until its volume is set */
+    };
+    struct card c;
+
+    setup(&c);
+    for (unsigned n = 0; n < ARRAY_LEN(row); n++) {
+        mixer(&c, row[n].reg, row[n].val);
+        audio_level(c.cd, rig_now(&c.r), 8000, -4000);
+        listen(&c, 20 * MS);
+        int left = c.e->frame[c.e->n - 1][0], right = c.e->frame[c.e->n - 1][1];
+        ck_assert_msg(abs(left - row[n].left) <= 2 && abs(right - row[n].right) <= 2,
+                      "row %u: %d %d", n, left, right);
+    }
     teardown(&c);
 }
 END_TEST
@@ -1149,6 +1178,7 @@ static void add(TCase *t)
     tcase_add_test(t, line_choices);
     tcase_add_test(t, volumes);
     tcase_add_test(t, fm_volume_and_tone);
+    tcase_add_test(t, cd_volume);
     tcase_add_test(t, direct_output);
     tcase_add_test(t, single_8bit);
     tcase_add_test(t, auto_init_formats);
