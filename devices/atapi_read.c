@@ -98,7 +98,7 @@ static uint32_t cut_frames(struct ide_channel *c)
 static uint32_t cut_made_frames(struct ide_channel *c)
 {
     uint8_t frame[CD_RAW];
-    uint32_t size = cut(frame, CD_MODE1, c->raw_parts, NULL);
+    uint32_t size = cut(c->buf, CD_MODE1, c->raw_parts, NULL);
 
     for (uint32_t n = 0; n < c->chunk; n++) {
         uint32_t i = size > CD_SECTOR ? c->chunk - 1 - n : n;

@@ -24,9 +24,7 @@
 static struct options o;
 static struct err e;
 
-static const uint8_t gateway_mac[6] = {0x52, 0x55, 10, 0, 2, 2};
 static const uint8_t guest_mac[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
-static const uint8_t guest_ip[4] = {10, 0, 2, 15}, gateway[4] = {10, 0, 2, 2};
 
 struct guest {
     struct oxbow *m;
@@ -105,15 +103,36 @@ static void put16b(uint8_t *p, unsigned v)
     p[1] = (uint8_t)v;
 }
 
+static unsigned get16b(const uint8_t *p)
+{
+    return (unsigned)p[0] << 8 | p[1];
+}
+
+/* Turns until the host's socket has something. */
+static ssize_t heard(struct guest *g, int fd, char *to, size_t room)
+{
+    ssize_t n = -1;
+
+    for (unsigned ms = 0; ms < 2000 && n < 0; ms++) {
+        nets_turn(&g->nets, true, &e);
+        oxbow_run(g->m, oxbow_ips(g->m) / 1000);
+        n = recv(fd, to, room, MSG_DONTWAIT);
+        host_sleep_us(n < 0 ? 100 : 0);
+    }
+    return n;
+}
+
+/* --- IP ------------------------------------------------------------------------------------- */
+
+#ifdef HAVE_SLIRP
+
+static const uint8_t gateway_mac[6] = {0x52, 0x55, 10, 0, 2, 2};
+static const uint8_t guest_ip[4] = {10, 0, 2, 15}, gateway[4] = {10, 0, 2, 2};
+
 static void put32b(uint8_t *p, uint32_t v)
 {
     put16b(p, v >> 16);
     put16b(p + 2, v & 0xffff);
-}
-
-static unsigned get16b(const uint8_t *p)
-{
-    return (unsigned)p[0] << 8 | p[1];
 }
 
 static uint32_t get32b(const uint8_t *p)
@@ -323,23 +342,7 @@ static unsigned free_port(int type)
     return ntohs(a.sin_port);
 }
 
-/* Turns until the host's socket has something. */
-static ssize_t heard(struct guest *g, int fd, char *to, size_t room)
-{
-    ssize_t n = -1;
-
-    for (unsigned ms = 0; ms < 2000 && n < 0; ms++) {
-        nets_turn(&g->nets, true, &e);
-        oxbow_run(g->m, oxbow_ips(g->m) / 1000);
-        n = recv(fd, to, room, MSG_DONTWAIT);
-        host_sleep_us(n < 0 ? 100 : 0);
-    }
-    return n;
-}
-
 /* --- tests ------------------------------------------------------------------------------------ */
-
-#ifdef HAVE_SLIRP
 
 START_TEST(dhcp)
 {
