@@ -325,6 +325,11 @@ static NOINLINE bool write_miss(struct cpu *c, uint32_t la, unsigned size, uint6
             put_n(plain, size, v);
             return true;
         }
+        if (s->host && LIKELY(*s->code)) {
+            r = (struct tlb_ref){s->host + (la & PAGE_MASK), s->code, s->pa | (la & PAGE_MASK), NULL};
+            code_store(c, &r, size, v);
+            return true;
+        }
         if (!s->host && s->window.ops) {
             bus_window_write(c->mem, &s->window, s->pa | (la & PAGE_MASK), size, v);
             return true;

@@ -103,12 +103,11 @@ struct insn *x_out(struct cpu *c, struct insn *i)
 {
     uint16_t port = port_operand(c, i, i->dst);
     unsigned size = i->osize;
-    uint32_t v = reg32(c, REG_EAX);
 
     if (!port_allowed(c, port, size)) {
         return cpu_fault(c, i);
     }
-    port_out(c, port, size, size == 1 ? v & 0xff : size == 2 ? v & 0xffff : v);
+    port_out(c, port, size, reg32(c, REG_EAX));
     return after_port(c, i);
 }
 

@@ -2,7 +2,7 @@
  * Trace cache: building, lookup, links, invalidation.  See trace.h for the rules.
  *
  * Memory: one pool, filled front to back and emptied as a whole.  Two hash tables find traces by
- * (address, mode) and by the line they begin in.  When code is overwritten, a trace whose instructions keep
+ * (address, mode) and by the lines they touch.  When code is overwritten, a trace whose instructions keep
  * their lengths and their place in the flow gets new records where it is (patch); any other stays where it is
  * with every record turned into `stale`, so links into it and the execution inside it need no search.
  * Either way what runs afterwards is what would be decoded from the new bytes.
@@ -16,9 +16,6 @@
 #define POOL_BYTES (24u << 20)
 #define HASH_BITS 16
 #define LINE_HASH_BITS 15
-#define LINE_SHIFT 7
-/* A trace touches its first line and at most this many behind it. */
-#define TRACE_LINES ((TRACE_MAX * DECODE_MAX_LEN + (1 << LINE_SHIFT) - 2) >> LINE_SHIFT)
 
 struct trace_cache {
     uint8_t *pool;
@@ -26,7 +23,7 @@ struct trace_cache {
     uint32_t epoch; /* counts flushes: record pointers taken before one are dead after it */
     bool flush_pending;
     struct trace *by_pa[1u << HASH_BITS];
-    struct trace *by_line[1u << LINE_HASH_BITS]; /* by the line of the first byte */
+    struct trace *by_line[1u << LINE_HASH_BITS]; /* by every line it touches */
     struct insn leave;
     struct trace *scratch;
     struct insn_count count[TRACE_MAX]; /* of the trace that is being built */
@@ -48,6 +45,17 @@ static uint32_t line_mask(unsigned first, unsigned last)
 {
     unsigned a = first >> LINE_SHIFT, b = last >> LINE_SHIFT;
     return (b == 31 ? ~0u : (1u << (b + 1)) - 1) & ~((1u << a) - 1);
+}
+
+/* Lines that a trace touches, and which of them a list hangs from: lists of other pages may be the same. */
+static unsigned trace_lines(const struct trace *t)
+{
+    return ((t->pgoff[t->n] - 1u) >> LINE_SHIFT) - (t->pgoff[0] >> LINE_SHIFT) + 1;
+}
+
+static struct trace **line_link(struct trace *t, unsigned list)
+{
+    return &t->line_next[(list - hash_line(t->pa)) & ((1u << LINE_HASH_BITS) - 1)];
 }
 
 static size_t trace_bytes(unsigned nrec)
@@ -356,7 +364,8 @@ static struct trace *build_cached(struct cpu *c, const struct itlb_entry *e, uin
         return NULL;
     }
     tc->used += trace_size(t);
-    t->lines = line_mask(t->pgoff[0], t->pgoff[t->n] - 1u);
+    t->end = t->pgoff[t->n];
+    t->lines = line_mask(t->pgoff[0], t->end - 1u);
     if (t->code) {
         if (*t->code == 0) {
             tlb_drop_writes(c, e->host);
@@ -366,9 +375,11 @@ static struct trace *build_cached(struct cpu *c, const struct itlb_entry *e, uin
     struct trace **h = &tc->by_pa[hash_pa(pa, mode)];
     t->hash_next = *h;
     *h = t;
-    struct trace **p = &tc->by_line[hash_line(pa)];
-    t->line_next = *p;
-    *p = t;
+    for (unsigned k = 0; k < trace_lines(t); k++) {
+        struct trace **p = &tc->by_line[hash_line(pa + (k << LINE_SHIFT))];
+        t->line_next[k] = *p;
+        *p = t;
+    }
     c->st.traces_built++;
     return t;
 }
@@ -570,6 +581,14 @@ static void kill(struct cpu *c, struct trace *t)
         h = &(*h)->hash_next;
     }
     *h = t->hash_next;
+    for (unsigned k = 0; k < trace_lines(t); k++) {
+        unsigned list = hash_line(t->pa + (k << LINE_SHIFT));
+        struct trace **p = &c->tc->by_line[list];
+        while (*p != t) {
+            p = line_link(*p, list);
+        }
+        *p = t->line_next[k];
+    }
     /* Instructions and the fall record; stubs behind them still lead to the right address. */
     for (unsigned k = 0; k <= t->n && k < t->nrec; k++) {
         if (k < t->n || t->rec[k].id == H_fall) {
@@ -661,31 +680,31 @@ static bool patch(struct cpu *c, struct trace *t, unsigned first, unsigned end)
 static void written_in_page(struct cpu *c, uint64_t pa, unsigned len)
 {
     unsigned first = (unsigned)(pa & PAGE_MASK), end = first + len;
-    unsigned line = first >> LINE_SHIFT, last = (end - 1) >> LINE_SHIFT;
     uint64_t page = pa & ~(uint64_t)PAGE_MASK;
     uint32_t rest = 0, *code = NULL;
 
-    for (line = line > TRACE_LINES ? line - TRACE_LINES : 0; line <= last; line++) {
-        struct trace **p = &c->tc->by_line[hash_line(page | line << LINE_SHIFT)];
+    for (unsigned line = first >> LINE_SHIFT; line <= (end - 1) >> LINE_SHIFT; line++) {
+        unsigned list = hash_line(page | line << LINE_SHIFT);
+        struct trace **p = &c->tc->by_line[list];
 
         while (*p) {
             struct trace *t = *p;
-            bool hit = t->pgoff[0] < end && first < t->pgoff[t->n];
+            bool hit;
 
-            if (((t->pa ^ page) & ~(uint64_t)PAGE_MASK) || !t->code) {
-                p = &t->line_next;
+            if (UNLIKELY(((t->pa ^ page) & ~(uint64_t)PAGE_MASK) || !t->code)) {
+                p = line_link(t, list);
                 continue;
             }
             code = t->code;
+            hit = (t->pa & PAGE_MASK) < end && first < t->end;
             if (hit && !patch(c, t, first, end)) {
-                *p = t->line_next;
-                kill(c, t);
+                kill(c, t); /* which takes it out of this list */
                 c->st.smc_kills++;
                 continue;
             }
             c->st.smc_patches += hit;
             rest |= t->lines;
-            p = &t->line_next;
+            p = line_link(t, list);
         }
     }
     if (code) {

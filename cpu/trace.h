@@ -20,9 +20,15 @@ struct insn_count {
     uint8_t event;    /* enum cpu_event plus 1, 0: none */
 };
 
+/* As many 128-byte lines a trace can touch. */
+#define LINE_SHIFT 7
+#define TRACE_LINES (((TRACE_MAX * DECODE_MAX_LEN + (1 << LINE_SHIFT) - 2) >> LINE_SHIFT) + 1)
+
 struct trace {
     uint64_t pa;      /* of the first byte */
-    struct trace *hash_next, *line_next;
+    struct trace *hash_next;
+    struct trace *line_next[TRACE_LINES]; /* of the lines that the bytes touch, from the first on */
+    uint16_t end;     /* offset in the page behind the last byte */
     const uint8_t *page; /* host address of the page */
     uint32_t *code;   /* line mask of the page, NULL when the memory never changes (ROM) */
     uint32_t lines;   /* 128-byte lines of the page that the bytes touch */

@@ -384,7 +384,7 @@ static bool build_core(struct oxbow *m, struct err *e)
     }
     i8254_connect(pc->pit, 2, (struct irq_line){speaker_out2, pc->speaker, 0});
     pc->dma = add(m, &i8237_class, "i8237",
-                  &(struct i8237_config){0x00, 0xc0, 0x80, post80, m}, e);
+                  &(struct i8237_config){0x00, 0xc0, 0x80, m->cfg.post ? post80 : NULL, m}, e);
     return pc->dma != NULL;
 }
 

@@ -712,7 +712,7 @@ uint64_t bus_port_read(struct bus *b, uint16_t port, unsigned size)
         return bus_read(b, port, size);
     }
     b->stats.reads++;
-    return p->read(p->dev, port - p->base, size) & mask(size);
+    return p->read(p->dev, port - p->base, size) & UINT32_MAX >> (32 - size * 8);
 }
 
 void bus_port_write(struct bus *b, uint16_t port, unsigned size, uint64_t val)
@@ -724,7 +724,7 @@ void bus_port_write(struct bus *b, uint16_t port, unsigned size, uint64_t val)
         return;
     }
     b->stats.writes++;
-    p->write(p->dev, port - p->base, size, val & mask(size));
+    p->write(p->dev, port - p->base, size, val & UINT32_MAX >> (32 - size * 8));
 }
 
 uint64_t bus_read(struct bus *b, uint64_t addr, unsigned size)
@@ -912,36 +912,27 @@ void bus_window(struct bus *b, uint64_t pa, struct bus_window *out)
     out->ops = r->ops;
     out->dev = r->dev;
     out->base = r->base;
+    out->stats = &b->stats;
     out->sizes = out->align = 0;
     if (!b->clock && r->ops && r->ops->read && r->ops->write) {
         out->sizes = (uint8_t)(2 * width_max(r->ops) - width_min(r->ops));
         out->align = (uint8_t)(width_min(r->ops) - 1);
     }
+    if (r->base & out->align) {
+        out->sizes = 0;
+    }
 }
 
-/* The device can be asked directly. */
-static bool window_natural(const struct bus_window *w, uint64_t off, unsigned size)
-{
-    return LIKELY((w->sizes & size) && !(off & w->align));
-}
-
-uint64_t bus_window_read(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size)
+uint64_t bus_window_split_read(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size)
 {
     b->stats.reads++;
-    if (window_natural(w, pa - w->base, size)) {
-        return w->ops->read(w->dev, pa - w->base, size) & mask(size);
-    }
     return window_read(b, w->ops, w->dev, pa - w->base, size);
 }
 
-void bus_window_write(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size,
-                      uint64_t val)
+void bus_window_split_write(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size,
+                            uint64_t val)
 {
     b->stats.writes++;
-    if (window_natural(w, pa - w->base, size)) {
-        w->ops->write(w->dev, pa - w->base, size, val & mask(size));
-        return;
-    }
     window_write(b, w->ops, w->dev, pa - w->base, size, val & mask(size));
 }
 

@@ -85,6 +85,12 @@ struct bus_ram {
     uint32_t *code; /* of the first page */
 };
 bool bus_ram(struct bus *b, uint64_t pa, struct bus_ram *out); /* false: there is none */
+/* I/O counters for -stats. */
+struct bus_stats {
+    uint64_t reads, writes;
+    uint64_t ns; /* spent in windows, with bus_set_clock */
+};
+
 /*
  * The window that answers everything on the page at pa; ops is NULL when there is no such window.
  */
@@ -92,25 +98,41 @@ struct bus_window {
     const struct io_ops *ops;
     void *dev;
     uint64_t base;
+    struct bus_stats *stats;
     uint8_t sizes; /* widths (a mask of 1, 2, 4, 8) that the device takes as they are ... */
     uint8_t align; /* ... when these address bits are 0 */
 };
 void bus_window(struct bus *b, uint64_t pa, struct bus_window *out);
 /* bus_read and bus_write inside the page of such a window, without the search. */
-uint64_t bus_window_read(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size);
-void bus_window_write(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size,
-                      uint64_t val);
+uint64_t bus_window_split_read(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size);
+void bus_window_split_write(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size,
+                            uint64_t val);
+ALWAYS_INLINE uint64_t bus_window_read(struct bus *b, const struct bus_window *w, uint64_t pa,
+                                       unsigned size)
+{
+    if (LIKELY((w->sizes & size) && !(pa & w->align))) {
+        w->stats->reads++;
+        return w->ops->read(w->dev, pa - w->base, size) & UINT64_MAX >> (64 - size * 8);
+    }
+    return bus_window_split_read(b, w, pa, size);
+}
+ALWAYS_INLINE void bus_window_write(struct bus *b, const struct bus_window *w, uint64_t pa,
+                                    unsigned size, uint64_t val)
+{
+    if (LIKELY((w->sizes & size) && !(pa & w->align))) {
+        w->stats->writes++;
+        w->ops->write(w->dev, pa - w->base, size, val & UINT64_MAX >> (64 - size * 8));
+    } else {
+        bus_window_split_write(b, w, pa, size, val);
+    }
+}
 /* All of these stay valid until the client hears of a remap. */
 
 /* Dirty pages of a BUS_DIRTY region: test, and clear everything (calls rearm_dirty). */
 bool bus_dirty_test(const struct bus *b, int handle, uint64_t off);
 void bus_dirty_clear(struct bus *b, int handle);
 
-/* I/O counters for -stats. */
-struct bus_stats {
-    uint64_t reads, writes;
-    uint64_t ns; /* spent in windows, with bus_set_clock */
-};
+/* For the counters of -stats. */
 /* Measures the time that accesses take by a clock of the host; before the first access. */
 void bus_set_clock(struct bus *b, uint64_t (*ns)(void *ctx), void *ctx);
 struct bus_stats bus_stats(const struct bus *b);
