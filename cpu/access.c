@@ -286,18 +286,12 @@ ALWAYS_INLINE const struct tlb_special *special_hit(const struct tlb *t, uint32_
 }
 
 /* The rest of lin_read() and lin_write(): no direct entry, or two pages. */
-static NOINLINE bool read_miss(struct cpu *c, uint32_t la, unsigned size, uint64_t *v)
+static NOINLINE bool read_far(struct cpu *c, uint32_t la, unsigned size, uint64_t *v)
 {
-    const struct tlb_special *s = special_hit(c->tlb, la, size);
     struct tlb_ref r;
 
-    c->st.tlb_misses++;
     if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, false)) {
         return false;
-    }
-    if (s && !s->host && s->window.ops) {
-        *v = bus_window_read(c->mem, &s->window, s->pa | (la & PAGE_MASK), size);
-        return true;
     }
     if (UNLIKELY((la & PAGE_MASK) + size > PAGE_SIZE)) {
         return read_crossing(c, la, size, c->cpl == 3, v);
@@ -309,31 +303,12 @@ static NOINLINE bool read_miss(struct cpu *c, uint32_t la, unsigned size, uint64
     return true;
 }
 
-static NOINLINE bool write_miss(struct cpu *c, uint32_t la, unsigned size, uint64_t v)
+static NOINLINE bool write_far(struct cpu *c, uint32_t la, unsigned size, uint64_t v)
 {
-    const struct tlb_special *s = special_hit(c->tlb, la, size);
     struct tlb_ref r;
 
-    c->st.tlb_misses++;
     if (UNLIKELY(c->tlb == &c->tlb_slow) && !slow_checks(c, la, size, size, true)) {
         return false;
-    }
-    if (s && s->write) {
-        uint8_t *plain = beside_code(s, la, size);
-
-        if (plain) {
-            put_n(plain, size, v);
-            return true;
-        }
-        if (s->host && LIKELY(*s->code)) {
-            r = (struct tlb_ref){s->host + (la & PAGE_MASK), s->code, s->pa | (la & PAGE_MASK), NULL};
-            code_store(c, &r, size, v);
-            return true;
-        }
-        if (!s->host && s->window.ops) {
-            bus_window_write(c->mem, &s->window, s->pa | (la & PAGE_MASK), size, v);
-            return true;
-        }
     }
     if (UNLIKELY((la & PAGE_MASK) + size > PAGE_SIZE)) {
         return write_crossing(c, la, size, c->cpl == 3, v);
@@ -343,6 +318,52 @@ static NOINLINE bool write_miss(struct cpu *c, uint32_t la, unsigned size, uint6
     }
     ref_store(c, &r, size, v);
     return true;
+}
+
+/* Devices and pages with code that were met before; read_far() and write_far() can do everything. */
+static NOINLINE bool read_miss(struct cpu *c, uint32_t la, unsigned size, uint64_t *v)
+{
+    const struct tlb_special *s = special_hit(c->tlb, la, size);
+
+    c->st.tlb_misses++;
+    if (LIKELY(s && !s->host && s->window.ops && c->tlb != &c->tlb_slow)) {
+        *v = bus_window_read(c->mem, &s->window, s->pa | (la & PAGE_MASK), size);
+        return true;
+    }
+    return read_far(c, la, size, v);
+}
+
+/* Into the marked lines of a page with code. */
+static NOINLINE bool write_code(struct cpu *c, const struct tlb_special *s, uint32_t la, unsigned size,
+                                uint64_t v)
+{
+    struct tlb_ref r = {s->host + (la & PAGE_MASK), s->code, s->pa | (la & PAGE_MASK), NULL};
+
+    code_store(c, &r, size, v);
+    return true;
+}
+
+static NOINLINE bool write_miss(struct cpu *c, uint32_t la, unsigned size, uint64_t v)
+{
+    const struct tlb_special *s = special_hit(c->tlb, la, size);
+
+    c->st.tlb_misses++;
+    if (LIKELY(s && s->write && c->tlb != &c->tlb_slow)) {
+        uint8_t *plain = beside_code(s, la, size);
+
+        if (plain) {
+            put_n(plain, size, v);
+            return true;
+        }
+        if (s->host && LIKELY(*s->code)) {
+            return write_code(c, s, la, size, v);
+        }
+        if (!s->host && s->window.ops) {
+            bus_window_write(c->mem, &s->window, s->pa | (la & PAGE_MASK), size, v);
+            return true;
+        }
+    }
+    return write_far(c, la, size, v);
 }
 
 bool lin_read(struct cpu *c, uint64_t la, unsigned size, uint64_t *v)

@@ -65,7 +65,11 @@ void frame_store(struct cpu *c, struct frame *f)
 {
     unsigned k;
 
-    if (LIKELY(f->host != NULL)) {
+    if (LIKELY(f->host && f->size == 4)) {
+        for (k = 0; k < f->n; k++) {
+            put32(f->host + (f->n - 1 - k) * 4, f->val[k]);
+        }
+    } else if (f->host) {
         for (k = 0; k < f->n; k++) {
             put_n(f->host + (f->n - 1 - k) * f->size, f->size, f->val[k]);
         }

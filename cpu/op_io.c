@@ -80,15 +80,14 @@ ALWAYS_INLINE struct insn *after_port(struct cpu *c, struct insn *i)
     return UNLIKELY(c->left <= (int64_t)i->idx) ? cpu_leave_next(c, i) : insn_next(i);
 }
 
-struct insn *x_in(struct cpu *c, struct insn *i)
+/* The permission bitmap decides, or breakpoints look at ports. */
+static bool port_guarded(const struct cpu *c)
 {
-    uint16_t port = port_operand(c, i, i->src);
-    uint64_t v;
+    return (protected_mode(c) && (v86_mode(c) || c->cpl > cpu_iopl(c))) || (c->dr[7] & 0xff);
+}
 
-    if (!port_allowed(c, port, i->osize)) {
-        return cpu_fault(c, i);
-    }
-    v = port_in(c, port, i->osize);
+static struct insn *end_in(struct cpu *c, struct insn *i, uint64_t v)
+{
     if (i->osize == 1) {
         set_reg8(c, REG_EAX, (uint8_t)v);
     } else if (i->osize == 2) {
@@ -99,15 +98,41 @@ struct insn *x_in(struct cpu *c, struct insn *i)
     return after_port(c, i);
 }
 
-struct insn *x_out(struct cpu *c, struct insn *i)
+static NOINLINE struct insn *in_guarded(struct cpu *c, struct insn *i)
 {
-    uint16_t port = port_operand(c, i, i->dst);
-    unsigned size = i->osize;
+    uint16_t port = port_operand(c, i, i->src);
 
-    if (!port_allowed(c, port, size)) {
+    if (!port_allowed(c, port, i->osize)) {
         return cpu_fault(c, i);
     }
-    port_out(c, port, size, reg32(c, REG_EAX));
+    return end_in(c, i, port_in(c, port, i->osize));
+}
+
+static NOINLINE struct insn *out_guarded(struct cpu *c, struct insn *i)
+{
+    uint16_t port = port_operand(c, i, i->dst);
+
+    if (!port_allowed(c, port, i->osize)) {
+        return cpu_fault(c, i);
+    }
+    port_out(c, port, i->osize, reg32(c, REG_EAX));
+    return after_port(c, i);
+}
+
+struct insn *x_in(struct cpu *c, struct insn *i)
+{
+    if (UNLIKELY(port_guarded(c))) {
+        return in_guarded(c, i);
+    }
+    return end_in(c, i, bus_port_read(c->io, port_operand(c, i, i->src), i->osize));
+}
+
+struct insn *x_out(struct cpu *c, struct insn *i)
+{
+    if (UNLIKELY(port_guarded(c))) {
+        return out_guarded(c, i);
+    }
+    bus_port_write(c->io, port_operand(c, i, i->dst), i->osize, reg32(c, REG_EAX));
     return after_port(c, i);
 }
 

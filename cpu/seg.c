@@ -129,9 +129,11 @@ void cpu_update_mode(struct cpu *c)
 
 void cpu_set_eflags(struct cpu *c, uint32_t image, uint32_t mask)
 {
-    uint32_t old = flags_get(c), now;
+    uint32_t old, now;
 
     mask &= c->eflags_mask;
+    /* Mostly all six are replaced, and the old ones need not be worked out. */
+    old = c->eflags | ((mask & FLAGS_OSZAPC) == FLAGS_OSZAPC ? 0 : flags_oszapc(c));
     now = (old & ~mask) | (image & mask);
     flags_put(c, now);
     if ((old ^ now) & (FLAG_VM | FLAG_AC | FLAG_TF)) {

@@ -687,44 +687,47 @@ static void ram_written(struct bus *b, const struct region *r, uint64_t addr, ui
     }
 }
 
-/* One region answers the whole access, in a width of its own; or NULL. */
-ALWAYS_INLINE const struct port_slot *port_slot(const struct bus *b, const uint16_t *table,
-                                                uint32_t port, unsigned size)
+/* All ports of a wider access are of one region, in a width of its own. */
+static bool wide_port(const uint16_t *table, const struct port_slot *p, uint32_t port, unsigned size)
 {
-    unsigned number = table[port];
-    const struct port_slot *p = &b->slots[number];
-
-    if (UNLIKELY(b->stale || !(p->sizes & size) || (port & p->align))) {
-        return NULL;
-    }
-    if (size > 1 && (port + size > PORTS || table[port + size - 1] != number ||
-                     table[port + size / 2] != number || table[port + 1] != number)) {
-        return NULL;
-    }
-    return p;
+    return (p->sizes & size) && !(port & p->align) && port + size <= PORTS &&
+           table[port + size - 1] == table[port] && table[port + size / 2] == table[port] &&
+           table[port + 1] == table[port];
 }
 
 uint64_t bus_port_read(struct bus *b, uint16_t port, unsigned size)
 {
-    const struct port_slot *p = port_slot(b, b->port_rd, port, size);
+    const struct port_slot *p = &b->slots[b->port_rd[port]];
 
-    if (UNLIKELY(!p)) {
+    if (UNLIKELY(b->stale)) {
+        return bus_read(b, port, size);
+    }
+    if (LIKELY(size == 1 && (p->sizes & 1))) {
+        b->stats.reads++;
+        return (uint8_t)p->read(p->dev, port - p->base, 1);
+    }
+    if (!wide_port(b->port_rd, p, port, size)) {
         return bus_read(b, port, size);
     }
     b->stats.reads++;
-    return p->read(p->dev, port - p->base, size) & UINT32_MAX >> (32 - size * 8);
+    return p->read(p->dev, port - p->base, size) & mask(size);
 }
 
 void bus_port_write(struct bus *b, uint16_t port, unsigned size, uint64_t val)
 {
-    const struct port_slot *p = port_slot(b, b->port_wr, port, size);
+    const struct port_slot *p = &b->slots[b->port_wr[port]];
 
-    if (UNLIKELY(!p)) {
+    if (UNLIKELY(b->stale)) {
         bus_write(b, port, size, val);
-        return;
+    } else if (LIKELY(size == 1 && (p->sizes & 1))) {
+        b->stats.writes++;
+        p->write(p->dev, port - p->base, 1, (uint8_t)val);
+    } else if (wide_port(b->port_wr, p, port, size)) {
+        b->stats.writes++;
+        p->write(p->dev, port - p->base, size, val & mask(size));
+    } else {
+        bus_write(b, port, size, val);
     }
-    b->stats.writes++;
-    p->write(p->dev, port - p->base, size, val & UINT32_MAX >> (32 - size * 8));
 }
 
 uint64_t bus_read(struct bus *b, uint64_t addr, unsigned size)
