@@ -744,6 +744,58 @@ START_TEST(logarithms_and_power)
 }
 END_TEST
 
+/* --- against 600-bit arithmetic ------------------------------------------------------------------ */
+
+enum transcendental { F2XM1, FSIN, FCOS, FPTAN, FPATAN, FYL2X, FYL2XP1 };
+
+static struct f80 transcendental(unsigned which, struct f80 x, struct f80 y)
+{
+    struct sf_status s = status(SF_NEAREST);
+    struct f80 r = ZERO;
+
+    switch (which) {
+    case F2XM1:
+        return f80_f2xm1(x, &s);
+    case FSIN:
+        ck_assert(f80_fsin(x, &r, &s));
+        return r;
+    case FCOS:
+        ck_assert(f80_fcos(x, &r, &s));
+        return r;
+    case FPTAN:
+        ck_assert(f80_fptan(x, &r, &s));
+        return r;
+    case FPATAN:
+        return f80_fpatan(x, y, &s);
+    case FYL2X:
+        return f80_fyl2x(x, y, &s);
+    default:
+        return f80_fyl2xp1(x, y, &s);
+    }
+}
+
+/* Random operands over the domains: correctly rounded, all of them. */
+START_TEST(transcendentals)
+{
+    static const struct {
+        uint64_t x;
+        uint64_t y;
+        uint64_t want;
+        uint16_t which, x_sexp, y_sexp, want_sexp;
+    } table[] = {
+#define X(f, x, xe, y, ye, r, re) { x, y, r, f, xe, ye, re },
+#include "tests/transcendentals.inc"
+#undef X
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        expect(transcendental(table[i].which, (struct f80){ table[i].x, table[i].x_sexp },
+                              (struct f80){ table[i].y, table[i].y_sexp }),
+               (struct f80){ table[i].want, table[i].want_sexp });
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("softfloat");
@@ -774,6 +826,7 @@ int main(void)
     tcase_add_test(t, sine_cosine_tangent);
     tcase_add_test(t, arctangent);
     tcase_add_test(t, logarithms_and_power);
+    tcase_add_test(t, transcendentals);
     suite_add_tcase(suite, t);
     return suite_run(suite);
 }
