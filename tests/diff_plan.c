@@ -433,14 +433,15 @@ static bool source_fault(const struct decoded *d, const struct diff_result *r)
 }
 
 /*
- * The host takes a 10-byte operand as 8 and 2 bytes: a page fault of the first may come before the
- * limit fault of the second.
+ * The host takes a 10-byte operand as 8 and 2 bytes: a page fault or an alignment check of the first
+ * may come before the limit fault of the second.
  */
 static bool split_operand(const struct decoded *d, const struct diff_result *r, uint32_t la)
 {
     bool ten = d->has_mem && d->noperands && d->o[0].kind == OK_MEM && d->o[0].size == 10;
 
-    return ten && (r->trap == EXC_GP || r->trap == EXC_SS) && la - WIN_LA > WIN_SIZE - 10;
+    return ten && (r->trap == EXC_GP || r->trap == EXC_SS) &&
+           (la - WIN_LA > WIN_SIZE - 10 || (r->s.eflags & FLAG_AC));
 }
 
 /* Instructions that meet two causes of an exception in another order on the host. */
