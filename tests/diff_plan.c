@@ -348,6 +348,12 @@ static bool wraps(const struct diff_core *c, const struct decoded *d)
 {
     uint32_t esp = core_reg(c, REG_ESP);
 
+    for (unsigned n = 0; n < d->noperands; n++) {
+        if ((d->o[n].kind == OK_STRING_SRC && at_the_top(core_reg(c, REG_ESI))) ||
+            (d->o[n].kind == OK_STRING_DST && at_the_top(core_reg(c, REG_EDI)))) {
+            return true;
+        }
+    }
     if (d->op == OP_LEAVE || d->op == OP_ENTER) {
         uint32_t ebp = core_reg(c, REG_EBP);
         if (at_the_top(ebp) || at_the_top(ebp - 0x200)) {
