@@ -31,6 +31,7 @@ struct guest {
     struct nets nets;
     uint8_t frame[1600]; /* the last that came */
     size_t len;
+    unsigned port; /* of the last connection */
 };
 
 static bool no_input(void *ctx UNUSED, int fd UNUSED)
@@ -56,6 +57,7 @@ static void guest_open(struct guest *g, const char *nic)
     cfg.bios = (struct oxbow_blob){rom, sizeof rom};
     nets_wire(&g->nets, &o, &cfg);
     g->m = oxbow_new(&cfg, &e);
+    g->port = 1024;
     ck_assert_msg(g->m != NULL, "%s", e.text);
     ck_assert_msg(nets_open(&g->nets, &o, g->m, no_input, NULL, &e), "%s", e.text);
 }
@@ -280,7 +282,7 @@ static bool connect_to(struct guest *g, struct tcp *t, const uint8_t *peer, unsi
     const uint8_t *data;
     size_t n;
 
-    *t = (struct tcp){.here = 1025, .there = port, .seq = 1000};
+    *t = (struct tcp){.here = ++g->port, .there = port, .seq = 1000};
     memcpy(t->peer, peer, 4);
     send_tcp(g, t, SYN, "", 0);
     unsigned flags = next_tcp(g, t, SYN | RST, &data, &n);
@@ -421,7 +423,6 @@ START_TEST(guest_to_host)
     close(fd);
     close(door);
     /* Nobody listens there now. */
-    t.here = 1026;
     ck_assert(!connect_to(&g, &t, gateway, port));
     guest_close(&g);
 }
