@@ -397,6 +397,7 @@ static void reset_begin(struct ide_channel *c)
 
     event_cancel(c->d.env->sched, &c->event);
     c->phase = IDE_RESET;
+    c->left = c->chunk = c->host_count = 0; /* of the other unit's kind, perhaps */
     c->select = 0;
     for (i = 0; i < 2; i++) {
         c->unit[i].status = ST_BSY;
@@ -576,7 +577,7 @@ static void command_write(struct ide_channel *c, uint8_t command)
     c->command = command;
     c->active = u == &c->unit[1];
     c->pos = c->block_end = c->len = 0;
-    c->left = c->chunk = 0;
+    c->left = c->chunk = c->host_count = 0;
     c->dma = c->ext = false;
     u->intrq = false;
     u->error = 0;

@@ -450,6 +450,44 @@ START_TEST(mode_select_audio)
 }
 END_TEST
 
+/* A long command of a disk leaves nothing behind that a CD could not have. */
+START_TEST(saved_after_the_disk)
+{
+    struct ide_config k = {0};
+    struct slow_disk disk;
+    struct ide_rig g;
+
+    slow_init(&disk, 2000);
+    slow_init(&g.disk, CD_BLOCKS * 4);
+    k.unit[0].kind = IDE_DISK;
+    k.unit[0].block = &disk.b;
+    k.unit[1].kind = IDE_CDROM;
+    k.unit[1].block = &g.disk.b;
+    ide_rig_init(&g, &k);
+    for (unsigned how = 0; how < 3; how++) {
+        lba28(&g, 0, 0, 0xc8); /* 256 sectors by DMA, and nobody takes them */
+        rig_run(&g.r, 1000000);
+        if (how == 1) {
+            out8(&g.r, 0x3f6, 4); /* a reset ends it */
+            rig_round_trip(&g.r);
+            out8(&g.r, 0x3f6, 0);
+            rig_run(&g.r, 1000000);
+        }
+        out8(&g.r, 0x1f6, 0xb0);
+        if (how == 2) {
+            out8(&g.r, 0x1f7, 0xa1);
+            rig_run(&g.r, 1000);
+        }
+        rig_round_trip(&g.r);
+        out8(&g.r, 0x1f6, 0xb0);
+        ck_assert_uint_eq(ata(&g, 0, 0, 0xa1) & 8, 8);
+        rig_round_trip(&g.r);
+    }
+    ide_rig_free(&g);
+    free(disk.data);
+}
+END_TEST
+
 /* More than the buffer holds, or another count than the disc can have: damaged. */
 START_TEST(hostile_chunk)
 {
@@ -608,6 +646,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, ata_commands);
     tcase_add_test(t, attention_by_request_sense);
     tcase_add_test(t, mode_select_audio);
+    tcase_add_test(t, saved_after_the_disk);
     tcase_add_test(t, hostile_chunk);
     tcase_add_test(t, image_with_a_partial_block);
     tcase_add_test(t, snapshots);
