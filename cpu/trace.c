@@ -649,7 +649,7 @@ static bool patch_record(struct cpu *c, struct trace *t, unsigned k, unsigned fi
     return true;
 }
 
-static bool patch(struct cpu *c, struct trace *t, unsigned first, unsigned end)
+static NOINLINE bool patch(struct cpu *c, struct trace *t, unsigned first, unsigned end)
 {
     bool respecialise = false;
     unsigned k = 0;
@@ -677,7 +677,7 @@ static bool patch(struct cpu *c, struct trace *t, unsigned first, unsigned end)
  * The line masks only say that somebody should look; a trace is touched when its own bytes are written, so
  * variables beside code cost a search and no more.  A bit is cleared when a write finds nobody in its line.
  */
-static void written_in_page(struct cpu *c, uint64_t pa, unsigned len)
+static NOINLINE void written_in_page(struct cpu *c, uint64_t pa, unsigned len)
 {
     unsigned first = (unsigned)(pa & PAGE_MASK), end = first + len;
     uint64_t page = pa & ~(uint64_t)PAGE_MASK;
@@ -713,8 +713,45 @@ static void written_in_page(struct cpu *c, uint64_t pa, unsigned len)
     }
 }
 
+/*
+ * The most common change: all that was written are immediates of 32 bits (or parts of them) that records hold as they
+ * are.  False: it is something else, written_in_page() has to look; what was done already is no harm.
+ */
+ALWAYS_INLINE bool patch_immediates(struct cpu *c, uint64_t pa, unsigned len)
+{
+    unsigned list = hash_line(pa), first = (unsigned)(pa & PAGE_MASK), end = first + len;
+    uint64_t page = pa & ~(uint64_t)PAGE_MASK;
+    struct trace *t;
+    bool found = false;
+
+    if ((first ^ (end - 1)) >> LINE_SHIFT) {
+        return false;
+    }
+    for (t = c->tc->by_line[list]; t; t = *line_link(t, list)) {
+        unsigned k = 0;
+
+        if ((t->pa & ~(uint64_t)PAGE_MASK) != page || first >= t->end || end <= (t->pa & PAGE_MASK)) {
+            continue;
+        }
+        while (t->pgoff[k + 1] <= first) {
+            k++;
+        }
+        if (!(t->imm32 >> k & 1) || first + 4 < t->pgoff[k + 1] || end > t->pgoff[k + 1] || !t->code) {
+            return false;
+        }
+        t->rec[k].imm = get32(t->page + t->pgoff[k + 1] - 4);
+        found = true;
+    }
+    return found;
+}
+
 void trace_written(struct cpu *c, uint64_t pa, uint64_t len)
 {
+    if (len <= 8 && patch_immediates(c, pa, (unsigned)len)) {
+        c->st.smc_hits++;
+        c->st.smc_patches++;
+        return;
+    }
     while (len) {
         uint64_t n = MIN(len, PAGE_SIZE - (pa & PAGE_MASK));
         written_in_page(c, pa, (unsigned)n);

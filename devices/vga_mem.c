@@ -36,8 +36,9 @@ void vga_derive_access(struct vga *v)
     x->packed = dispi && v->dispi[DISPI_BPP] > 4;
     x->planar = !x->packed && !x->chain4 && !x->write_odd_even && !x->replace_a0;
     x->reads_plane = x->planar && !x->read_compare && !x->read_odd_even;
-    x->copies = x->write_mode == 0 && !x->rotate && !x->function && !x->set_enable &&
-                x->bit_mask == UINT32_MAX;
+    x->copies = x->planar && (x->write_mode == 1 ||
+                              (x->write_mode == 0 && !x->rotate && !x->function &&
+                               !x->set_enable && x->bit_mask == UINT32_MAX));
     x->bank = 0;
     x->index_mask = VGA_PLANE_SIZE - 1;
     if (dispi) {
@@ -112,21 +113,6 @@ static uint32_t write_data(const struct vga_access *x, uint32_t latch, uint8_t v
     return (data & mask) | (latch & ~mask);
 }
 
-/* Four planes at one address: with neither chain 4 nor odd/even nothing depends on the address but the place. */
-static inline void write_planar(struct vga *v, uint32_t a, uint8_t val)
-{
-    const struct vga_access *x = &v->access;
-    uint32_t off = planar_offset(x, a), mask = x->map_mask;
-    uint32_t data = x->copies             ? val * 0x01010101u
-                    : x->write_mode == 1 ? v->latch
-                                         : write_data(x, v->latch, val);
-    uint8_t *p = v->vram + off;
-
-    put32(p, (get32(p) & ~mask) | (data & mask));
-    v->page_dirty[off >> PAGE_SHIFT] = 1;
-    v->font_dirty |= (mask & 0x00ff0000u) != 0;
-}
-
 static inline void write_byte(struct vga *v, uint32_t a, uint8_t val)
 {
     const struct vga_access *x = &v->access;
@@ -172,18 +158,11 @@ static uint32_t bank_offset(const struct vga *v, uint16_t bank, uint32_t a)
     return (((uint32_t)bank << shift) + a) & (v->vram_size - 1);
 }
 
-static uint64_t mem_read(void *dev, uint64_t off, unsigned size)
+static NOINLINE uint64_t read_any(struct vga *v, uint64_t off, unsigned size)
 {
-    struct vga *v = dev;
     uint64_t val = 0;
     unsigned i;
 
-    if (LIKELY(v->access.reads_plane && size == 1)) {
-        uint32_t word = get32(v->vram + planar_offset(&v->access, (uint32_t)off));
-
-        v->latch = word;
-        return (uint8_t)(word >> v->access.read_plane * 8);
-    }
     if (v->access.packed) {
         for (i = 0; i < size; i++) {
             uint32_t at = bank_offset(v, v->read_bank, (uint32_t)off + i);
@@ -198,21 +177,10 @@ static uint64_t mem_read(void *dev, uint64_t off, unsigned size)
     return val;
 }
 
-static void mem_write(void *dev, uint64_t off, unsigned size, uint64_t val)
+static NOINLINE void write_any(struct vga *v, uint64_t off, unsigned size, uint64_t val)
 {
-    struct vga *v = dev;
     unsigned i;
 
-    if (LIKELY(v->access.planar && size == 1)) {
-        write_planar(v, (uint32_t)off, (uint8_t)val);
-        return;
-    }
-    if (v->access.planar) {
-        for (i = 0; i < size; i++) {
-            write_planar(v, (uint32_t)off + i, (uint8_t)(val >> i * 8));
-        }
-        return;
-    }
     if (v->access.packed) {
         for (i = 0; i < size; i++) {
             uint32_t at = bank_offset(v, v->dispi[DISPI_BANK], (uint32_t)off + i);
@@ -225,6 +193,42 @@ static void mem_write(void *dev, uint64_t off, unsigned size, uint64_t val)
     for (i = 0; i < size; i++) {
         write_byte(v, (uint32_t)off + i, (uint8_t)(val >> i * 8));
     }
+}
+
+/*
+ * Bytes in the modes where nothing depends on the address but the place, with the logic at rest: a byte of one
+ * plane, a byte to several, or the latch.  Everything else is read_any() and write_any().
+ */
+static uint64_t mem_read(void *dev, uint64_t off, unsigned size)
+{
+    struct vga *v = dev;
+    uint32_t word;
+
+    if (UNLIKELY(!v->access.reads_plane || size != 1)) {
+        return read_any(v, off, size);
+    }
+    word = get32(v->vram + planar_offset(&v->access, (uint32_t)off));
+    v->latch = word;
+    return (uint8_t)(word >> v->access.read_plane * 8);
+}
+
+static void mem_write(void *dev, uint64_t off, unsigned size, uint64_t val)
+{
+    struct vga *v = dev;
+    const struct vga_access *x = &v->access;
+    uint32_t at, mask = x->map_mask, data;
+    uint8_t *p;
+
+    if (UNLIKELY(!x->copies || size != 1)) {
+        write_any(v, off, size, val);
+        return;
+    }
+    at = planar_offset(x, (uint32_t)off);
+    data = x->write_mode ? v->latch : (uint8_t)val * 0x01010101u;
+    p = v->vram + at;
+    put32(p, (get32(p) & ~mask) | (data & mask));
+    v->page_dirty[at >> PAGE_SHIFT] = 1;
+    v->font_dirty |= (mask & 0x00ff0000u) != 0;
 }
 
 const struct io_ops vga_mem_ops = {mem_read, mem_write, 1, 4, "vga-memory"};

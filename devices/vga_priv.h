@@ -63,7 +63,7 @@ struct vga_access {
     uint32_t page;      /* what replaces address bit 0 where odd/even chaining drops it */
     bool packed;        /* DISPI with 8 bits a pixel and more: bytes through the bank registers */
     bool planar;        /* neither packed nor chained, odd/even or paged */
-    bool copies;        /* a CPU byte goes to all planes of the map mask as it is */
+    bool copies;        /* planar, and what is written is the CPU's byte, or the latch, as it is */
     bool reads_plane;   /* planar, and reads are bytes of one plane */
     bool chain4, write_odd_even, read_odd_even, replace_a0, map_128k, read_compare;
     uint8_t write_mode, rotate, function, read_plane;
