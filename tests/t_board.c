@@ -562,6 +562,57 @@ START_TEST(disk_geometry)
 }
 END_TEST
 
+/* Instructions executed in a guest second of a program that runs for ever. */
+static uint64_t busy_second(const void *code, size_t n)
+{
+    struct oxbow *m = after_post(code, n, NULL);
+    uint64_t ran;
+    oxbow_run(m, POST_END);
+    uint64_t start = oxbow_icount(m), idle = oxbow_idle(m);
+    oxbow_run(m, oxbow_ips(m));
+    ran = oxbow_icount(m) - start - (oxbow_idle(m) - idle);
+    oxbow_free(m);
+    return ran;
+}
+
+/* A program that only waits for a key sleeps; one that does something in its loop, however little, does not. */
+START_TEST(keyboard_polling)
+{
+    static const uint8_t waits[] = {
+        0xb4, 0x01,             /* L: mov ah, 1 */
+        0xcd, 0x16,             /* int 16h */
+        0x74, 0xfa,             /* jz L */
+        0xeb, 0xfe,             /* jmp $ */
+    };
+    static const uint8_t counts[] = {
+        0x43,                   /* L: inc bx */
+        0xb4, 0x01,             /* mov ah, 1 */
+        0xcd, 0x16,             /* int 16h */
+        0x74, 0xf9,             /* jz L */
+        0xeb, 0xfe,             /* jmp $ */
+    };
+    static const uint8_t varies[] = {
+        0x43,                   /* L: inc bx */
+        0x89, 0xd9,             /* mov cx, bx */
+        0x83, 0xe1, 0x1f,       /* and cx, 1f */
+        0x41,                   /* inc cx */
+        0xe2, 0xfe,             /* loop $ */
+        0x53, 0x31, 0xdb,       /* push bx ; xor bx, bx */
+        0xb4, 0x01,             /* mov ah, 1 */
+        0xcd, 0x16,             /* int 16h */
+        0x5b,                   /* pop bx */
+        0x74, 0xed,             /* jz L */
+        0xeb, 0xfe,             /* jmp $ */
+    };
+    struct oxbow *m = after_post(waits, sizeof waits, NULL);
+    uint64_t second = oxbow_ips(m);
+    oxbow_free(m);
+    ck_assert_uint_lt(busy_second(waits, sizeof waits), second / 50);
+    ck_assert_uint_gt(busy_second(counts, sizeof counts), second / 10 * 9);
+    ck_assert_uint_gt(busy_second(varies, sizeof varies), second / 10 * 9);
+}
+END_TEST
+
 FIX_SUITE("board", acpi_tables, other_tables, no_apic, virtual_wire, io_apic, apic_base_register,
           spurious_irq, acpi_power, clocks_never_go_back, a20_wrap, empty_places,
-          keyboard_self_test, boot_menu, boots_soon, disk_geometry)
+          keyboard_self_test, boot_menu, boots_soon, keyboard_polling, disk_geometry)

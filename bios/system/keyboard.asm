@@ -557,6 +557,7 @@ int16_handler:
 .empty:
         or      byte [r_flags], FLAG_ZF
         or      byte [r_flags + 1], 2   ; loops on this function must not lock out the keyboard
+        call    poll_idle
         SERVICE_END
 .shift:
         mov     al, [KB_FLAGS1]
@@ -613,6 +614,52 @@ int16_handler:
 .identity:
         mov     word [r_bx], 0x41AB     ; an enhanced keyboard behind a translating controller
         SERVICE_END
+
+; A program that does nothing but look for a key again and again sleeps until the next interrupt. It is known by this:
+; 256 times in a row it comes with the same registers on the same stack, and exactly as many processor clocks after
+; it left as the time before; so few that nothing else fits in between. Whoever computes, counts or waits for a device
+; in his loop does not keep that up. Comes with interrupts off. Changes EAX, EBX, ECX, EDX, SI.
+POLL_CLOCKS     equ 8192
+poll_idle:
+        test    byte [fs:ebda.chips], HAVE_TSC
+        jz      .return
+        smsw    ax
+        test    al, 1                   ; RDTSC may be refused in V86 mode
+        jnz     .return
+        xor     ebx, ebx
+        mov     si, 40                  ; everything from r_di to r_flags
+.hash:
+        rol     ebx, 3
+        xor     ebx, [bp + si]
+        sub     si, 4
+        jns     .hash
+        call    clocks
+        mov     ecx, eax
+        sub     ecx, [fs:ebda.poll_tsc]
+        cmp     ebx, [fs:ebda.poll_hash]
+        jne     .other
+        cmp     ecx, [fs:ebda.poll_delta]
+        jne     .other
+        cmp     ecx, POLL_CLOCKS
+        jae     .other
+        inc     byte [fs:ebda.poll_count]
+        jnz     .end
+        dec     byte [fs:ebda.poll_count]
+        call    idle
+.end:
+        call    clocks
+        mov     [fs:ebda.poll_tsc], eax
+.return:
+        ret
+.other:
+        mov     [fs:ebda.poll_hash], ebx
+        mov     [fs:ebda.poll_delta], ecx
+        mov     byte [fs:ebda.poll_count], 0
+        jmp     .end
+
+clocks:                                 ; EAX = time stamp; changes EDX
+        db      0x0F, 0x31              ; RDTSC, which the 386 of this file has not
+        ret
 
 ; AX = buffer word, CL = function; AX = what the caller gets. CF = a key this function can't show.
 key_translate:

@@ -13,6 +13,7 @@ HPET_ADDRESS    equ 0xFED00000
 FACS_ADDRESS    equ (EBDA_SEG << 4) + ebda.facs
 HAVE_APIC       equ 1                   ; bits of ebda.chips
 HAVE_HPET       equ 2
+HAVE_TSC        equ 4
 %define PHYS(x) (0xF0000 + ((x) - $$))
 
 tables_init:
@@ -37,6 +38,10 @@ tables_init:
 ; ebda.chips: what answers behind the addresses in high memory. The I/O APIC gets its number.
 chips_find:
         call    processor_id
+        test    dl, 0x10
+        jz      .no_tsc
+        or      byte [fs:ebda.chips], HAVE_TSC
+.no_tsc:
         test    dh, 2
         jz      .no_apic
         mov     eax, 1
