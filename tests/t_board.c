@@ -482,6 +482,44 @@ START_TEST(boot_menu)
 }
 END_TEST
 
+/* --- boot order ------------------------------------------------------------------------------- */
+
+/* The first of the order that has a boot sector; what is empty or blank is passed over. */
+START_TEST(boot_order)
+{
+    static const struct {
+        const char *order;
+        bool blank_floppy;
+        uint32_t exit; /* drive number and what the sector says of itself */
+    } row[] = {{"a", false, 0x01},  {"c", false, 0x82}, {NULL, false, 0x82}, {"ac", false, 0x01},
+               {"ac", true, 0x82},  {"dc", true, 0x82}, {"da", false, 0x01}, {"dac", true, 0x82},
+               {"ca", false, 0x82}};
+
+    for (unsigned n = 0; n < ARRAY_LEN(row); n++) {
+        static const uint8_t blank[512];
+        uint8_t code[16];
+        struct oxbow_config cfg;
+        struct err e = {""};
+
+        oxbow_config_init(&cfg);
+        cfg.boot = row[n].order;
+        cfg.debug_exit = true;
+        put_exit(code, 1);
+        cfg.floppy[0] = row[n].blank_floppy ? block_open_mem(blank, sizeof blank, true, &e)
+                                            : disk(code, 16, 1474560);
+        put_exit(code, 2);
+        cfg.drive[0] = (struct oxbow_drive){OXBOW_DRIVE_DISK, disk(code, 16, 4 << 20)};
+        cfg.drive[2] = (struct oxbow_drive){OXBOW_DRIVE_CD, NULL};
+        struct oxbow *m = oxbow_new(&cfg, &e);
+        ck_assert_msg(m != NULL, "%s", e.text);
+        ck_assert_int_eq(oxbow_run(m, 4000000000u), OXBOW_DEBUG_EXIT);
+        ck_assert_msg(oxbow_exit_value(m) == row[n].exit, "%s: %x",
+                      row[n].order ? row[n].order : "default", (unsigned)oxbow_exit_value(m));
+        oxbow_free(m);
+    }
+}
+END_TEST
+
 /* --- time to the boot sector ----------------------------------------------------------------- */
 
 /* From power-on, what is slept while keyboard, mouse and drives start among it. */
@@ -615,4 +653,4 @@ END_TEST
 
 FIX_SUITE("board", acpi_tables, other_tables, no_apic, virtual_wire, io_apic, apic_base_register,
           spurious_irq, acpi_power, clocks_never_go_back, a20_wrap, empty_places,
-          keyboard_self_test, boot_menu, boots_soon, keyboard_polling, disk_geometry)
+          keyboard_self_test, boot_menu, boot_order, boots_soon, keyboard_polling, disk_geometry)

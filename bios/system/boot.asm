@@ -110,9 +110,22 @@ boot_floppy:
         mov     al, 0x38                ; the check can be switched off for old disks
         call    cmos_read
         test    al, 1
-        jnz     .go
+        jnz     .old
         call    boot_signature
         jne     boot_skip
+        jmp     .go
+.old:                                   ; code, as the AT's BIOS judged, and no filler
+        xor     ax, ax
+        mov     es, ax
+        mov     bx, msg_not_bootable
+        mov     di, 0x7C00
+        mov     ax, [es:di]
+        cmp     al, 6
+        jb      boot_skip
+        mov     cx, 9
+        cld
+        repe    scasw
+        je      boot_skip
 .go:
         mov     dl, 0
         mov     ax, 0x07C0
