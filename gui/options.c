@@ -58,7 +58,7 @@ static const struct opt table[] = {
     {"hdb", OPT_DISK, 0, 1, "FILE", "disk image, primary slave"},
     {"hdc", OPT_DISK, 0, 2, "FILE", "disk image, secondary master"},
     {"hdd", OPT_DISK, 0, 3, "FILE", "disk image, secondary slave"},
-    {"cdrom", OPT_CDROM, 0, 2, "FILE", "CD image, secondary master"},
+    {"cdrom", OPT_CDROM, 0, 2, "FILE", "CD image or cue sheet, secondary master"},
     {"drive", OPT_DRIVE, 0, 0, "file=F[,if=ide|floppy][,index=N][,media=disk|cdrom]...",
      "any drive; also format=raw, snapshot=on, readonly=on"},
     {"snapshot", OPT_FLAG, AT(snapshot), 0, 0, "keep what the guest writes in memory only"},
