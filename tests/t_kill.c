@@ -5,17 +5,20 @@
  * The guest (guest/kill.asm) writes numbered records of eight sectors with a commit sector, flushes
  * after each and tells the number when it is safe.  A child process runs it on an image file and
  * dies by SIGKILL after some host time; then the image is compared with what was told.  The next
- * child goes on with the same image.
+ * child goes on with the same image.  In the same way a state file that is being written anew is
+ * the old one or the new one.
  */
 #include <check.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "gui/statefile.h"
 #include "memory/bytes.h"
 #include "oxbow.h"
 #include "tests/cpu_fixture.h"
@@ -200,4 +203,63 @@ START_TEST(snapshot_never_writes)
 }
 END_TEST
 
-FIX_SUITE("kill", flushed_data_stays, snapshot_never_writes)
+/* A child that saves its machine over and over; a byte tells of each file that is complete. */
+static void save_for_ever(const char *path, int to)
+{
+    struct oxbow_config cfg;
+    struct err e = {""};
+
+    oxbow_config_init(&cfg);
+    cfg.ram_mb = 8;
+    struct oxbow *m = oxbow_new(&cfg, &e);
+    while (m) {
+        oxbow_run(m, 3000000);
+        if (!statefile_save(m, path, &e) || write(to, "s", 1) != 1) {
+            break;
+        }
+    }
+    _exit(8);
+}
+
+/* The file is the last one that was complete, or the next; never a part of one. */
+START_TEST(saved_states_are_whole)
+{
+    char base[] = "kill-XXXXXX", path[40], temp[80], byte;
+
+    ck_assert_ptr_nonnull(mkdtemp(base));
+    snprintf(path, sizeof path, "%s/state", base);
+    for (unsigned n = 0; n < 12; n++) {
+        int ends[2], status;
+        struct oxbow_config cfg;
+        struct err e = {""};
+
+        ck_assert_int_eq(pipe(ends), 0);
+        pid_t child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0) {
+            save_for_ever(path, ends[1]);
+        }
+        close(ends[1]);
+        for (unsigned k = 0; k < 1 + n % 3; k++) {
+            ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+        }
+        nanosleep(&(struct timespec){0, (long)(n * 977 % 9000) * 1000}, NULL);
+        kill(child, SIGKILL);
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert(WIFSIGNALED(status));
+        close(ends[0]);
+        oxbow_config_init(&cfg);
+        cfg.ram_mb = 8;
+        struct oxbow *m = oxbow_new(&cfg, &e);
+        ck_assert_msg(statefile_load(m, path, &e), "%s", e.text);
+        ck_assert_uint_ge(oxbow_icount(m), 3000000 * (1 + n % 3));
+        oxbow_free(m);
+        snprintf(temp, sizeof temp, "%s.%ld.tmp", path, (long)child);
+        unlink(temp); /* what a killed one may leave */
+    }
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(base), 0);
+}
+END_TEST
+
+FIX_SUITE("kill", flushed_data_stays, snapshot_never_writes, saved_states_are_whole)
