@@ -695,39 +695,51 @@ static bool wide_port(const uint16_t *table, const struct port_slot *p, uint32_t
            table[port + 1] == table[port];
 }
 
-uint64_t bus_port_read(struct bus *b, uint16_t port, unsigned size)
+/* What is no single byte for a device that takes bytes. */
+static NOINLINE uint64_t port_read_any(struct bus *b, uint16_t port, unsigned size)
 {
     const struct port_slot *p = &b->slots[b->port_rd[port]];
 
-    if (UNLIKELY(b->stale)) {
-        return bus_read(b, port, size);
-    }
-    if (LIKELY(size == 1 && (p->sizes & 1))) {
-        b->stats.reads++;
-        return (uint8_t)p->read(p->dev, port - p->base, 1);
-    }
-    if (!wide_port(b->port_rd, p, port, size)) {
+    if (b->stale || size == 1 || !wide_port(b->port_rd, p, port, size)) {
         return bus_read(b, port, size);
     }
     b->stats.reads++;
     return p->read(p->dev, port - p->base, size) & mask(size);
 }
 
+static NOINLINE void port_write_any(struct bus *b, uint16_t port, unsigned size, uint64_t val)
+{
+    const struct port_slot *p = &b->slots[b->port_wr[port]];
+
+    if (b->stale || size == 1 || !wide_port(b->port_wr, p, port, size)) {
+        bus_write(b, port, size, val);
+        return;
+    }
+    b->stats.writes++;
+    p->write(p->dev, port - p->base, size, val & mask(size));
+}
+
+uint64_t bus_port_read(struct bus *b, uint16_t port, unsigned size)
+{
+    const struct port_slot *p = &b->slots[b->port_rd[port]];
+
+    if (UNLIKELY(b->stale || size != 1 || !(p->sizes & 1))) {
+        return port_read_any(b, port, size);
+    }
+    b->stats.reads++;
+    return (uint8_t)p->read(p->dev, port - p->base, 1);
+}
+
 void bus_port_write(struct bus *b, uint16_t port, unsigned size, uint64_t val)
 {
     const struct port_slot *p = &b->slots[b->port_wr[port]];
 
-    if (UNLIKELY(b->stale)) {
-        bus_write(b, port, size, val);
-    } else if (LIKELY(size == 1 && (p->sizes & 1))) {
-        b->stats.writes++;
-        p->write(p->dev, port - p->base, 1, (uint8_t)val);
-    } else if (wide_port(b->port_wr, p, port, size)) {
-        b->stats.writes++;
-        p->write(p->dev, port - p->base, size, val & mask(size));
-    } else {
-        bus_write(b, port, size, val);
+    if (UNLIKELY(b->stale || size != 1 || !(p->sizes & 1))) {
+        port_write_any(b, port, size, val);
+        return;
     }
+    b->stats.writes++;
+    p->write(p->dev, port - p->base, 1, (uint8_t)val);
 }
 
 uint64_t bus_read(struct bus *b, uint64_t addr, unsigned size)
