@@ -4,7 +4,8 @@
  * PCI Local Bus Specification 2.1 chapter 6.  The legacy windows (A0000h, 3B0h-3DFh, 1CEh) answer
  * always, as on the boards where this function is the boot display; only the BARs follow the
  * command register.
- * Unused parts of the register BAR read as all ones.
+ * The register BAR begins with what the monitor says about itself (VESA E-EDID 1.3), as drivers of
+ * this adapter expect; its unused parts read as all ones.
  */
 #include "devices/vga_pci.h"
 
@@ -22,6 +23,22 @@ enum {
     ROM_MAX = 256 * 1024
 };
 
+/* The same as in the video BIOS (bios/vga/vbe.inc), which has the words to it. */
+static const uint8_t edid[128] = {
+    0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00, /* header */
+    0x3f, 0x02, 1, 0, 1, 0, 0, 0, 1, 36, 1, 3,      /* "OXB", product, serial, date, version */
+    0x08, 32, 24, 120, 0x0a,                        /* analogue, 32 by 24 cm, gamma, RGB */
+    0xee, 0x91, 0xa3, 0x54, 0x4c, 0x99, 0x26, 0x0f, 0x50, 0x54, /* colours */
+    0xa1, 0x08, 0x00,                                           /* established timings */
+    0x61, 0x40, 0x81, 0x80, 0xa9, 0x40, 0x81, 0xc0, 1, 1, 1, 1, 1, 1, 1, 1,
+    0x64, 0x19, 0x00, 0x40, 0x41, 0x00, 0x26, 0x30, 0x18, 0x88, 0x36, 0x00, 0x40, 0xf0, 0x10, 0x00,
+    0x00, 0x18, /* 1024x768 at 60 Hz */
+    0, 0, 0, 0xfc, 0, 'O', 'x', 'b', 'o', 'w', ' ', 'V', 'G', 'A', '\n', ' ', ' ', ' ',
+    0, 0, 0, 0xfd, 0, 50, 75, 30, 90, 23, 0, '\n', ' ', ' ', ' ', ' ', ' ', ' ',
+    0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0x4f, /* no extensions, check sum */
+};
+
 struct vga_pci {
     struct device dev;
     struct pci_function fn;
@@ -37,6 +54,9 @@ static struct vga_pci *vga_pci_of(struct device *d)
 /* A byte of the register BAR; DISPI registers are 16 bits wide. */
 static uint8_t mmio_get(struct vga_pci *p, unsigned off)
 {
+    if (off < sizeof edid) {
+        return edid[off];
+    }
     if (off >= MMIO_PORTS && off < MMIO_PORTS_END) {
         return vga_port_read(p->vga, (uint16_t)(0x3c0 + off - MMIO_PORTS));
     }

@@ -1512,6 +1512,7 @@ START_TEST(pci_function)
     struct pc *p = pc_new_with(0, 0);
     struct vga_pci_config c = {p->vga, NULL, PCI_DEVFN(2, 0), rom, sizeof rom};
     uint64_t lfb = 0xfc000000, mmio = 0xfeb00000;
+    uint8_t sum = 0;
 
     c.pci = device_new(&p->env, &pci_class, "pci", NULL, NULL);
     ck_assert_ptr_nonnull(c.pci);
@@ -1540,6 +1541,13 @@ START_TEST(pci_function)
     EQ(peek(p, mmio + 0x503), 4);
     bus_write(p->env.mem, mmio + 0x508, 2, 0x41);
     EQ(bus_read(p->env.mem, mmio + 0x600, 4), 0xffffffff);
+    EQ(bus_read(p->env.mem, mmio, 4), 0xffffff00); /* the monitor's EDID */
+    EQ(peek(p, mmio + 54) | peek(p, mmio + 55) << 8, 6500);
+    for (unsigned n = 0; n < 128; n++) {
+        sum = (uint8_t)(sum + peek(p, mmio + n));
+    }
+    EQ(sum, 0);
+    EQ(peek(p, mmio + 128), 0xff);
     attr(p, 0, 0); /* display on */
     poke(p, lfb + 1024 * 5 + 7, 1);
     out(p, 0x3c8, 1);
