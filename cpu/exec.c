@@ -134,7 +134,8 @@ ALWAYS_INLINE bool run_loop_wanted(const struct cpu *c)
     uint64_t any = (c->eflags & FLAG_TF) | (c->dr[7] & 0xff) | (uint64_t)c->debug_trap |
                    (uint64_t)(c->step | c->halted | c->shutdown);
 
-    return c->left <= 0 || any || ((c->intr | c->nmi_pending) && interrupt_waiting(c));
+    return c->left <= 0 || any ||
+           ((c->intr | c->nmi_pending | c->smi_pending) && interrupt_waiting(c));
 }
 
 /*

@@ -476,6 +476,10 @@ END_TEST
 START_TEST(second_smi_waits)
 {
     struct fixture f = protected_fixture(_i);
+    uint32_t eax;
+
+    f.c->dr[7] = 0x400; /* or each instruction is the run loop's */
+    cpu_update_mode(f.c);
 
     HANDLER(&f, HANDLER_COUNT, 0xf4, HANDLER_RSM);
     cpu_smi(f.c);
@@ -484,10 +488,12 @@ START_TEST(second_smi_waits)
     cpu_smi(f.c); /* one is kept */
     ck_assert_int_eq(cpu_run(f.c, cpu_icount(f.c) + 10), CPU_STOP_HALT);
     ck_assert_uint_eq(f.ram[COUNT], 1);
+    eax = map32(&f, 0x7fd0);
     f.c->halted = false;
-    run(&f, 10);
+    run(&f, 100);
     ck_assert(f.c->smm);
     ck_assert_uint_eq(f.ram[COUNT], 2);
+    ck_assert_uint_eq(map32(&f, 0x7fd0), eax); /* right behind RSM */
     f.c->halted = false;
     run(&f, 10);
     ck_assert(!f.c->smm);
