@@ -7,6 +7,7 @@
  * to do. An element's memory side is checked before its port is touched, so a fault loses no data.
  */
 #include "cpu/system.h"
+#include "memory/bus_port.h"
 
 #define SLOWOP(name, op) struct insn *x_##name(struct cpu *c, struct insn *i);
 #include "cpu/ops_sys.def"
@@ -56,13 +57,13 @@ static void watch_port(struct cpu *c, uint16_t port, unsigned size)
 static uint64_t port_in(struct cpu *c, uint16_t port, unsigned size)
 {
     watch_port(c, port, size);
-    return bus_port_read(c->io, port, size);
+    return bus_port_in(c->io, port, size);
 }
 
 static void port_out(struct cpu *c, uint16_t port, unsigned size, uint64_t v)
 {
     watch_port(c, port, size);
-    bus_port_write(c->io, port, size, v);
+    bus_port_out(c->io, port, size, v);
 }
 
 /* The port operand: DX, or an immediate, which leaves another number in the record. */
@@ -124,7 +125,7 @@ struct insn *x_in(struct cpu *c, struct insn *i)
     if (UNLIKELY(port_guarded(c))) {
         return in_guarded(c, i);
     }
-    return end_in(c, i, bus_port_read(c->io, port_operand(c, i, i->src), i->osize));
+    return end_in(c, i, bus_port_in(c->io, port_operand(c, i, i->src), i->osize));
 }
 
 struct insn *x_out(struct cpu *c, struct insn *i)
@@ -132,7 +133,7 @@ struct insn *x_out(struct cpu *c, struct insn *i)
     if (UNLIKELY(port_guarded(c))) {
         return out_guarded(c, i);
     }
-    bus_port_write(c->io, port_operand(c, i, i->dst), i->osize, reg32(c, REG_EAX));
+    bus_port_out(c->io, port_operand(c, i, i->dst), i->osize, reg32(c, REG_EAX));
     return after_port(c, i);
 }
 

@@ -10,7 +10,7 @@
  * modelled.  Code masks belong to the host memory, not to its mappings, so aliases share them.
  * Invariants: building the view never allocates; no region pointer is kept across a callback.
  */
-#include "memory/bus.h"
+#include "memory/bus_port.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,16 +48,8 @@ struct interval {
     uint16_t rd, wr;
 };
 
-/* What a port access needs of its region; `sizes` is 0 where it has to go the long way. */
-struct port_slot {
-    uint64_t (*read)(void *dev, uint64_t off, unsigned size);
-    void (*write)(void *dev, uint64_t off, unsigned size, uint64_t val);
-    void *dev;
-    uint32_t base;
-    uint8_t sizes, align; /* widths, and low bits of the port that must be 0 */
-};
-
 struct bus {
+    struct bus_ports ports; /* first: bus_port.h.  stats and stale are those of either kind of bus */
     uint64_t size;
     struct region *regions;
     unsigned count, cap;
@@ -67,14 +59,10 @@ struct bus {
     unsigned intervals;
     uint64_t *edges;           /* scratch of rebuild */
     unsigned last_rd, last_wr; /* interval of the last hit */
-    uint16_t *port_rd, *port_wr;
-    struct port_slot *slots; /* ports: by region number */
     struct bus_client client;
-    struct bus_stats stats;
     uint64_t (*clock)(void *ctx);
     void *clock_ctx;
     unsigned depth; /* of bus_begin */
-    bool stale;     /* the view does not match the regions */
     bool changed;   /* the client has not heard of it yet */
 };
 
@@ -86,12 +74,12 @@ struct bus *bus_new(uint64_t size)
         return NULL;
     }
     b->size = size;
-    b->stale = true;
+    b->ports.stale = true;
     if (size == PORTS) {
-        b->port_rd = calloc(PORTS, sizeof *b->port_rd);
-        b->port_wr = calloc(PORTS, sizeof *b->port_wr);
-        b->slots = calloc(1, sizeof *b->slots);
-        if (!b->port_rd || !b->port_wr || !b->slots) {
+        b->ports.rd = calloc(PORTS, sizeof *b->ports.rd);
+        b->ports.wr = calloc(PORTS, sizeof *b->ports.wr);
+        b->ports.slots = calloc(1, sizeof *b->ports.slots);
+        if (!b->ports.rd || !b->ports.wr || !b->ports.slots) {
             bus_free(b);
             return NULL;
         }
@@ -116,9 +104,9 @@ void bus_free(struct bus *b)
     free(b->blocks);
     free(b->view);
     free(b->edges);
-    free(b->port_rd);
-    free(b->port_wr);
-    free(b->slots);
+    free(b->ports.rd);
+    free(b->ports.wr);
+    free(b->ports.slots);
     free(b);
 }
 
@@ -154,8 +142,8 @@ static void rebuild_ports(struct bus *b)
     unsigned i;
     int prio, next = INT32_MIN;
 
-    memset(b->port_rd, 0, PORTS * sizeof *b->port_rd);
-    memset(b->port_wr, 0, PORTS * sizeof *b->port_wr);
+    memset(b->ports.rd, 0, PORTS * sizeof *b->ports.rd);
+    memset(b->ports.wr, 0, PORTS * sizeof *b->ports.wr);
     /* Paint from the lowest priority up. */
     do {
         prio = next;
@@ -172,17 +160,17 @@ static void rebuild_ports(struct bus *b)
             }
             for (a = r->base; a < end; a++) {
                 if (r->flags & BUS_READ) {
-                    b->port_rd[a] = (uint16_t)(i + 1);
+                    b->ports.rd[a] = (uint16_t)(i + 1);
                 }
                 if (r->flags & BUS_WRITE) {
-                    b->port_wr[a] = (uint16_t)(i + 1);
+                    b->ports.wr[a] = (uint16_t)(i + 1);
                 }
             }
         }
     } while (next != INT32_MAX);
     for (i = 0; i < b->count; i++) {
         const struct region *r = &b->regions[i];
-        struct port_slot *p = &b->slots[i + 1];
+        struct port_slot *p = &b->ports.slots[i + 1];
         unsigned min = r->ops ? width_min(r->ops) : 0;
 
         memset(p, 0, sizeof *p);
@@ -261,8 +249,8 @@ static void rebuild_memory(struct bus *b)
 
 static COLD void rebuild(struct bus *b)
 {
-    b->stale = false;
-    if (b->port_rd) {
+    b->ports.stale = false;
+    if (b->ports.rd) {
         rebuild_ports(b);
     } else if (b->view) {
         rebuild_memory(b);
@@ -271,7 +259,7 @@ static COLD void rebuild(struct bus *b)
 
 static void map_changed(struct bus *b)
 {
-    b->stale = true;
+    b->ports.stale = true;
     b->changed = true;
     if (b->depth == 0) {
         b->changed = false;
@@ -313,12 +301,12 @@ static bool grow(struct bus *b)
         return false;
     }
     b->regions = r;
-    if (b->port_rd) {
-        struct port_slot *slots = realloc(b->slots, ((size_t)cap + 1) * sizeof *slots);
+    if (b->ports.rd) {
+        struct port_slot *slots = realloc(b->ports.slots, ((size_t)cap + 1) * sizeof *slots);
         if (!slots) {
             return false;
         }
-        b->slots = slots;
+        b->ports.slots = slots;
     } else {
         v = realloc(b->view, ((size_t)cap * 2 + 2) * sizeof *v);
         if (!v) {
@@ -515,15 +503,15 @@ static unsigned lookup(struct bus *b, uint64_t addr, uint64_t size, bool write, 
     unsigned at;
     uint64_t end;
 
-    if (UNLIKELY(b->stale)) {
+    if (UNLIKELY(b->ports.stale)) {
         rebuild(b);
     }
     if (UNLIKELY(addr >= b->size)) {
         *span = size;
         return NONE;
     }
-    if (b->port_rd) {
-        const uint16_t *table = write ? b->port_wr : b->port_rd;
+    if (b->ports.rd) {
+        const uint16_t *table = write ? b->ports.wr : b->ports.rd;
         uint64_t n = 1, max = MIN(size, b->size - addr);
 
         while (n < max && table[addr + n] == table[addr]) {
@@ -629,7 +617,7 @@ static uint64_t window_read(struct bus *b, const struct io_ops *ops, void *dev, 
     }
     start = b->clock(b->clock_ctx);
     val = window_read_now(ops, dev, off, size);
-    b->stats.ns += b->clock(b->clock_ctx) - start;
+    b->ports.stats.ns += b->clock(b->clock_ctx) - start;
     return val;
 }
 
@@ -644,14 +632,14 @@ static void window_write(struct bus *b, const struct io_ops *ops, void *dev, uin
     }
     start = b->clock(b->clock_ctx);
     window_write_now(ops, dev, off, size, val);
-    b->stats.ns += b->clock(b->clock_ctx) - start;
+    b->ports.stats.ns += b->clock(b->clock_ctx) - start;
 }
 
 void bus_set_clock(struct bus *b, uint64_t (*ns)(void *ctx), void *ctx)
 {
     b->clock = ns;
     b->clock_ctx = ctx;
-    b->stale = true;
+    b->ports.stale = true;
 }
 
 static uint32_t *code_mask(const struct bus *b, const struct region *r, uint64_t off)
@@ -695,51 +683,27 @@ static bool wide_port(const uint16_t *table, const struct port_slot *p, uint32_t
            table[port + 1] == table[port];
 }
 
-/* What is no single byte for a device that takes bytes. */
-static NOINLINE uint64_t port_read_any(struct bus *b, uint16_t port, unsigned size)
-{
-    const struct port_slot *p = &b->slots[b->port_rd[port]];
-
-    if (b->stale || size == 1 || !wide_port(b->port_rd, p, port, size)) {
-        return bus_read(b, port, size);
-    }
-    b->stats.reads++;
-    return p->read(p->dev, port - p->base, size) & mask(size);
-}
-
-static NOINLINE void port_write_any(struct bus *b, uint16_t port, unsigned size, uint64_t val)
-{
-    const struct port_slot *p = &b->slots[b->port_wr[port]];
-
-    if (b->stale || size == 1 || !wide_port(b->port_wr, p, port, size)) {
-        bus_write(b, port, size, val);
-        return;
-    }
-    b->stats.writes++;
-    p->write(p->dev, port - p->base, size, val & mask(size));
-}
-
 uint64_t bus_port_read(struct bus *b, uint16_t port, unsigned size)
 {
-    const struct port_slot *p = &b->slots[b->port_rd[port]];
+    const struct port_slot *p = &b->ports.slots[b->ports.rd[port]];
 
-    if (UNLIKELY(b->stale || size != 1 || !(p->sizes & 1))) {
-        return port_read_any(b, port, size);
+    if (b->ports.stale || size == 1 || !wide_port(b->ports.rd, p, port, size)) {
+        return bus_read(b, port, size);
     }
-    b->stats.reads++;
-    return (uint8_t)p->read(p->dev, port - p->base, 1);
+    b->ports.stats.reads++;
+    return p->read(p->dev, port - p->base, size) & mask(size);
 }
 
 void bus_port_write(struct bus *b, uint16_t port, unsigned size, uint64_t val)
 {
-    const struct port_slot *p = &b->slots[b->port_wr[port]];
+    const struct port_slot *p = &b->ports.slots[b->ports.wr[port]];
 
-    if (UNLIKELY(b->stale || size != 1 || !(p->sizes & 1))) {
-        port_write_any(b, port, size, val);
+    if (b->ports.stale || size == 1 || !wide_port(b->ports.wr, p, port, size)) {
+        bus_write(b, port, size, val);
         return;
     }
-    b->stats.writes++;
-    p->write(p->dev, port - p->base, 1, (uint8_t)val);
+    b->ports.stats.writes++;
+    p->write(p->dev, port - p->base, size, val & mask(size));
 }
 
 uint64_t bus_read(struct bus *b, uint64_t addr, unsigned size)
@@ -747,7 +711,7 @@ uint64_t bus_read(struct bus *b, uint64_t addr, unsigned size)
     uint64_t val = 0, span;
     unsigned done, n;
 
-    b->stats.reads++;
+    b->ports.stats.reads++;
     for (done = 0; done < size; done += n) {
         unsigned number = lookup(b, addr + done, size - done, false, &span);
         uint64_t part;
@@ -771,7 +735,7 @@ void bus_write(struct bus *b, uint64_t addr, unsigned size, uint64_t val)
     uint64_t span;
     unsigned done, n;
 
-    b->stats.writes++;
+    b->ports.stats.writes++;
     for (done = 0; done < size; done += n) {
         unsigned number = lookup(b, addr + done, size - done, true, &span);
         const struct region *r;
@@ -853,10 +817,10 @@ void bus_page(struct bus *b, uint64_t pa, struct bus_page *out)
 
     memset(out, 0, sizeof *out);
     pa &= ~(uint64_t)PAGE_MASK;
-    if (b->port_rd || !b->view || pa >= b->size) {
+    if (b->ports.rd || !b->view || pa >= b->size) {
         return;
     }
-    if (UNLIKELY(b->stale)) {
+    if (UNLIKELY(b->ports.stale)) {
         rebuild(b);
     }
     b->last_rd = find(b, pa, b->last_rd);
@@ -882,10 +846,10 @@ bool bus_ram(struct bus *b, uint64_t pa, struct bus_ram *out)
     uint64_t end;
 
     out->len = 0;
-    if (b->port_rd || !b->view || pa >= b->size) {
+    if (b->ports.rd || !b->view || pa >= b->size) {
         return false;
     }
-    if (UNLIKELY(b->stale)) {
+    if (UNLIKELY(b->ports.stale)) {
         rebuild(b);
     }
     b->last_rd = find(b, pa, b->last_rd);
@@ -912,10 +876,10 @@ void bus_window(struct bus *b, uint64_t pa, struct bus_window *out)
 
     out->ops = NULL;
     pa &= ~(uint64_t)PAGE_MASK;
-    if (b->port_rd || !b->view || pa >= b->size) {
+    if (b->ports.rd || !b->view || pa >= b->size) {
         return;
     }
-    if (UNLIKELY(b->stale)) {
+    if (UNLIKELY(b->ports.stale)) {
         rebuild(b);
     }
     b->last_rd = find(b, pa, b->last_rd);
@@ -927,7 +891,7 @@ void bus_window(struct bus *b, uint64_t pa, struct bus_window *out)
     out->ops = r->ops;
     out->dev = r->dev;
     out->base = r->base;
-    out->stats = &b->stats;
+    out->stats = &b->ports.stats;
     out->sizes = out->align = 0;
     if (!b->clock && r->ops && r->ops->read && r->ops->write) {
         out->sizes = (uint8_t)(2 * width_max(r->ops) - width_min(r->ops));
@@ -940,14 +904,14 @@ void bus_window(struct bus *b, uint64_t pa, struct bus_window *out)
 
 uint64_t bus_window_split_read(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size)
 {
-    b->stats.reads++;
+    b->ports.stats.reads++;
     return window_read(b, w->ops, w->dev, pa - w->base, size);
 }
 
 void bus_window_split_write(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size,
                             uint64_t val)
 {
-    b->stats.writes++;
+    b->ports.stats.writes++;
     window_write(b, w->ops, w->dev, pa - w->base, size, val & mask(size));
 }
 
@@ -983,5 +947,5 @@ void bus_dirty_clear(struct bus *b, int handle)
 
 struct bus_stats bus_stats(const struct bus *b)
 {
-    return b->stats;
+    return b->ports.stats;
 }
