@@ -320,13 +320,16 @@ static NOINLINE bool write_far(struct cpu *c, uint32_t la, unsigned size, uint64
     return true;
 }
 
-/* Devices and pages with code that were met before; read_far() and write_far() can do everything. */
+/*
+ * Devices and pages with code that were met before; read_far() and write_far() can do everything.  A slot has a
+ * window or a host page, and in tlb_slow neither.
+ */
 static NOINLINE bool read_miss(struct cpu *c, uint32_t la, unsigned size, uint64_t *v)
 {
     const struct tlb_special *s = special_hit(c->tlb, la, size);
 
     c->st.tlb_misses++;
-    if (LIKELY(s && !s->host && s->window.ops && c->tlb != &c->tlb_slow)) {
+    if (LIKELY(s && s->window.ops)) {
         *v = bus_window_read(c->mem, &s->window, s->pa | (la & PAGE_MASK), size);
         return true;
     }
@@ -348,19 +351,20 @@ static NOINLINE bool write_miss(struct cpu *c, uint32_t la, unsigned size, uint6
     const struct tlb_special *s = special_hit(c->tlb, la, size);
 
     c->st.tlb_misses++;
-    if (LIKELY(s && s->write && c->tlb != &c->tlb_slow)) {
-        uint8_t *plain = beside_code(s, la, size);
+    if (LIKELY(s && s->write)) {
+        uint8_t *plain;
 
+        if (s->window.ops) {
+            bus_window_write(c->mem, &s->window, s->pa | (la & PAGE_MASK), size, v);
+            return true;
+        }
+        plain = beside_code(s, la, size);
         if (plain) {
             put_n(plain, size, v);
             return true;
         }
         if (s->host && LIKELY(*s->code)) {
             return write_code(c, s, la, size, v);
-        }
-        if (!s->host && s->window.ops) {
-            bus_window_write(c->mem, &s->window, s->pa | (la & PAGE_MASK), size, v);
-            return true;
         }
     }
     return write_far(c, la, size, v);

@@ -375,7 +375,7 @@ static NOINLINE void special_fill(struct cpu *c, struct tlb *t, uint64_t page, c
     s->global = w->global;
     s->large = w->large;
     s->window.ops = NULL;
-    if (!host) {
+    if (!host && t != &c->tlb_slow) { /* which wants its checks before each access */
         bus_window(c->mem, s->pa, &s->window);
     }
     if (!w->global) {

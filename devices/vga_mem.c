@@ -228,7 +228,9 @@ static void mem_write(void *dev, uint64_t off, unsigned size, uint64_t val)
     p = v->vram + at;
     put32(p, (get32(p) & ~mask) | (data & mask));
     v->page_dirty[at >> PAGE_SHIFT] = 1;
-    v->font_dirty |= (mask & 0x00ff0000u) != 0;
+    if (mask & 0x00ff0000u) {
+        v->font_dirty = true;
+    }
 }
 
 const struct io_ops vga_mem_ops = {mem_read, mem_write, 1, 4, "vga-memory"};
