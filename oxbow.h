@@ -100,8 +100,8 @@ struct oxbow_config {
     struct oxbow_rtc rtc;      /* all zero: 2000-01-01 00:00:00 */
     struct log log;            /* sink and level; zero: silent */
     /*
-     * A clock of the host in nanoseconds, to be had with counters that cost time (oxbow_stats).  Nothing the guest
-     * sees depends on it.  NULL: neither.
+     * A clock of the host in nanoseconds, to be had with counters that cost time (oxbow_stats).
+     * Nothing the guest sees depends on it.  NULL: neither.
      */
     uint64_t (*host_ns)(void *ctx);
     void *host_ns_ctx;

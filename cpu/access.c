@@ -31,7 +31,8 @@ bool exc_set_err(struct cpu *c, unsigned vector, uint32_t error)
 
 void debug_watch(struct cpu *c, uint64_t addr, unsigned size, unsigned kind)
 {
-    uint32_t met = 0, enabled = 0; /* DR6 reports the conditions of those that are not enabled, too */
+    /* DR6 reports the conditions of those that are not enabled, too */
+    uint32_t met = 0, enabled = 0;
     unsigned n;
 
     for (n = 0; n < 4; n++) {
@@ -169,8 +170,8 @@ static void ref_store_bytes(struct cpu *c, const struct tlb_ref *r, const uint8_
 /* --- linear addresses ----------------------------------------------------------------------- */
 
 /* Both halves of [la, la + n), n <= 4096; r[1] is unused when *first == n. */
-static bool span_ref(struct cpu *c, uint64_t la, unsigned n, bool user, bool write, struct tlb_ref r[2],
-                     unsigned *first)
+static bool span_ref(struct cpu *c, uint64_t la, unsigned n, bool user, bool write,
+                     struct tlb_ref r[2], unsigned *first)
 {
     unsigned room = PAGE_SIZE - (unsigned)(la & PAGE_MASK);
 
@@ -267,8 +268,8 @@ bool priv_probe(struct cpu *c, uint64_t la, unsigned n, bool write, bool user)
 }
 
 /*
- * Plain memory at la that has no direct entry because code was decoded from its page, as long as no marked line is
- * touched: data beside code costs little more than other data.  NULL: look closer.
+ * Plain memory at la that has no direct entry because code was decoded from its page, as long as no
+ * marked line is touched: data beside code costs little more than other data.  NULL: look closer.
  */
 ALWAYS_INLINE uint8_t *beside_code(const struct tlb_special *s, uint32_t la, unsigned size)
 {
@@ -321,8 +322,8 @@ static NOINLINE bool write_far(struct cpu *c, uint32_t la, unsigned size, uint64
 }
 
 /*
- * Devices and pages with code that were met before; read_far() and write_far() can do everything.  A slot has a
- * window or a host page, and in tlb_slow neither.
+ * Devices and pages with code that were met before; read_far() and write_far() can do everything.
+ * A slot has a window or a host page, and in tlb_slow neither.
  */
 static NOINLINE bool read_miss(struct cpu *c, uint32_t la, unsigned size, uint64_t *v)
 {
@@ -337,8 +338,8 @@ static NOINLINE bool read_miss(struct cpu *c, uint32_t la, unsigned size, uint64
 }
 
 /* Into the marked lines of a page with code. */
-static NOINLINE bool write_code(struct cpu *c, const struct tlb_special *s, uint32_t la, unsigned size,
-                                uint64_t v)
+static NOINLINE bool write_code(struct cpu *c, const struct tlb_special *s, uint32_t la,
+                                unsigned size, uint64_t v)
 {
     struct tlb_ref r = {s->host + (la & PAGE_MASK), s->code, s->pa | (la & PAGE_MASK), NULL};
 

@@ -3,8 +3,8 @@
  *
  * Every function returns false after putting the exception into c->exc; the caller then does
  * `return cpu_fault(c, i)`.  Nothing is changed in that case.  Linear addresses are truncated to 32
- * bits outside long mode.  Implemented in access.c (TLB hits, page crossing, MMIO, code lines) and mmu.c (page
- * walks).  The fast paths of the hot handlers are in ops.h.
+ * bits outside long mode.  Implemented in access.c (TLB hits, page crossing, MMIO, code lines) and
+ * mmu.c (page walks).  The fast paths of the hot handlers are in ops.h.
  */
 #ifndef OXBOW_CPU_ACCESS_H
 #define OXBOW_CPU_ACCESS_H
@@ -26,7 +26,10 @@ bool lin_write(struct cpu *c, uint64_t la, unsigned size, uint64_t v);
 /* Blocks of up to 4096 bytes (x87, FXSAVE, 16-byte operands).  A write is all or nothing. */
 bool lin_read_bytes(struct cpu *c, uint64_t la, void *to, unsigned n);
 bool lin_write_bytes(struct cpu *c, uint64_t la, const void *from, unsigned n);
-/* Where la is when its page can be written but holds code: lin_write_bytes() inside it cannot fail.  Or NULL. */
+/*
+ * Where la is when its page can be written but holds code: lin_write_bytes() inside it cannot fail.
+ * Or NULL.
+ */
 uint8_t *lin_code_page(struct cpu *c, uint64_t la);
 /* Checks that [la, la + n) can be read (written) at the current privilege; raises #PF if not. */
 bool lin_probe(struct cpu *c, uint64_t la, unsigned n, bool write);
@@ -36,7 +39,8 @@ bool sys_read(struct cpu *c, uint64_t la, unsigned size, uint64_t *v);
 bool sys_write(struct cpu *c, uint64_t la, unsigned size, uint64_t v);
 
 /*
- * Read-modify-write: begin reads (write permission checked, nothing changed), end stores and cannot fail.
+ * Read-modify-write: begin reads (write permission checked, nothing changed), end stores and cannot
+ * fail.
  */
 struct rmw {
     uint64_t la;
@@ -54,7 +58,8 @@ void rmw_end(struct cpu *c, const struct rmw *m, uint64_t v);
  * Checks an access of n bytes at seg:ea (limit, type, null selector) and gives the linear
  * address.  #GP(0), or #SS(0) for SS.
  */
-bool seg_linear(struct cpu *c, unsigned seg, uint64_t ea, unsigned n, enum access acc, uint64_t *la);
+bool seg_linear(struct cpu *c, unsigned seg, uint64_t ea, unsigned n, enum access acc,
+                uint64_t *la);
 bool mem_read(struct cpu *c, unsigned seg, uint64_t ea, unsigned size, uint64_t *v);
 bool mem_write(struct cpu *c, unsigned seg, uint64_t ea, unsigned size, uint64_t v);
 bool mem_read_bytes(struct cpu *c, unsigned seg, uint64_t ea, void *to, unsigned n);
@@ -85,7 +90,10 @@ bool insn_write(struct cpu *c, const struct insn *i, unsigned off, unsigned size
 uint64_t insn_reg(const struct cpu *c, unsigned off, unsigned size);
 void insn_set_reg(struct cpu *c, unsigned off, unsigned size, uint64_t v);
 
-/* Where a direct access of `size` bytes at la is, NULL: look closer.  Nothing else is to be checked. */
+/*
+ * Where a direct access of `size` bytes at la is, NULL: look closer.  Nothing else is to be
+ * checked.
+ */
 ALWAYS_INLINE uint8_t *tlb_read_hit(const struct tlb *t, uint32_t la, unsigned size)
 {
     uintptr_t p = t->rd[la >> PAGE_SHIFT];
@@ -122,7 +130,9 @@ bool tlb_init(struct cpu *c);
 void tlb_free(struct cpu *c);
 /* The map of physical memory has changed: nothing that was learned from it holds. */
 void tlb_forget_memory(struct cpu *c);
-/* Chooses c->tlb by CPL, alignment checking and data breakpoints; call after any of these change. */
+/*
+ * Chooses c->tlb by CPL, alignment checking and data breakpoints; call after any of these change.
+ */
 void tlb_select(struct cpu *c);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * Counting of executed instructions for -stats.
  *
- * Every record of a trace then has one handler that counts and goes on with what the record would have had, so
- * a run without counting has nothing to skip.
+ * Every record of a trace then has one handler that counts and goes on with what the record would
+ * have had, so a run without counting has nothing to skip.
  */
 #include "cpu/trace.h"
 
@@ -93,7 +93,8 @@ void count_insn(struct insn_count *n, const struct decoded *d)
     for (unsigned k = 0; k < d->noperands; k++) {
         unsigned kind = d->o[k].kind;
 
-        operands += (kind == OK_MEM && d->o[k].size) || kind == OK_STRING_SRC || kind == OK_STRING_DST;
+        operands += (kind == OK_MEM && d->o[k].size) || kind == OK_STRING_SRC ||
+                    kind == OK_STRING_DST;
     }
     n->operands = (uint8_t)operands;
     n->event = (uint8_t)event_of(d);

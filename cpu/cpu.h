@@ -1,9 +1,10 @@
 /*
- * The CPU as the board, the debugger and the tests see it.  Nothing of the execution core shows here.
+ * The CPU as the board, the debugger and the tests see it.  Nothing of the execution core shows
+ * here.
  *
  * The CPU owns no clock: it counts retired instructions (a REP iteration counts one), and the board
- * turns that into time.  Interrupts, deadlines and stops take effect at trace boundaries only, which
- * are a function of guest state, so a run is reproducible bit for bit.
+ * turns that into time.  Interrupts, deadlines and stops take effect at trace boundaries only,
+ * which are a function of guest state, so a run is reproducible bit for bit.
  */
 #ifndef OXBOW_CPU_CPU_H
 #define OXBOW_CPU_CPU_H
@@ -109,14 +110,18 @@ enum cpu_event {
 
 struct cpu_stats {
     uint64_t icount;
-    /* with cpu_config.counting: traces begun, memory operands executed, instructions by kind and CPL */
+    /*
+     * with cpu_config.counting: traces begun, memory operands executed, instructions by kind and
+     * CPL
+     */
     uint64_t trace_entries, memory_operands, events[CPU_EVENTS_COUNT][4];
     uint64_t uncached;                   /* instructions decoded for one execution */
-    uint64_t links, far_links;           /* branches tied to their targets, in the page and across */
-    uint64_t link_misses, jump_misses;   /* far links of other mappings; indirect targets looked up */
+    uint64_t links, far_links;         /* branches tied to their targets, in the page and across */
+    uint64_t link_misses, jump_misses; /* far links of other mappings; indirect targets looked up */
     uint64_t tlb_misses;                 /* operands without a direct page */
     uint64_t traces_built, insns_decoded, trace_lookups, trace_flushes;
-    uint64_t smc_hits, smc_patches, smc_kills; /* stores into marked lines; traces they changed, ended */
+    /* stores into marked lines; traces they changed, ended */
+    uint64_t smc_hits, smc_patches, smc_kills;
     uint64_t tlb_fills, tlb_flushes, page_walks;
     uint64_t interrupts, exceptions, page_faults;
 };

@@ -2,9 +2,9 @@
  * CPU models, CPUID and model-specific registers; see cpuid.h.
  *
  * Source: Intel SDM vol. 2 (CPUID, RDPMC), vol. 3 chapter 11 (MTRR, PAT), vol. 4; AP-485.
- * The local APIC is a chip of the board; here are its CPUID bit and the register that moves it.  Caches
- * are not modelled: MTRRs and PAT hold what software wrote, with the checks of the hardware, and
- * memory is always coherent.  Machine check has no banks, since nothing here can fail that way.
+ * The local APIC is a chip of the board; here are its CPUID bit and the register that moves it.
+ * Caches are not modelled: MTRRs and PAT hold what software wrote, with the checks of the hardware,
+ * and memory is always coherent.  Machine check has no banks, since nothing here can fail that way.
  */
 #include "cpu/cpuid.h"
 

@@ -181,7 +181,7 @@ struct decoded {
     uint16_t fl_write;      /* always given a defined new value */
     uint16_t fl_may;        /* given a new value in some executions only (count in CL, REP CMPS) */
     uint16_t fl_undef;      /* documented as undefined afterwards: up to the implementation */
-    uint8_t imm_bytes;      /* bytes of an immediate at the end of the instruction (Ib, Iw, Iz), 0: none */
+    uint8_t imm_bytes;      /* of an immediate at the end of the instruction (Ib, Iw, Iz), or 0 */
     uint32_t imm2;          /* selector of OK_FARPTR, second immediate of ENTER */
     uint64_t imm;           /* truncated to the size it is used with (sIb and Iz are sign-extended
                                up to it first); OK_REL: sign-extended to 64 bits */

@@ -1,9 +1,11 @@
 /*
- * The run loop: interrupts, single stepping and deadlines between traces; entry to and exit from them.
+ * The run loop: interrupts, single stepping and deadlines between traces; entry to and exit from
+ * them.
  *
  * Invariant of time: while a trace runs, retired = icount + (slice - left) + index of the current
- * instruction.  A trace charges its instructions when it is left, so nothing is counted per instruction.
- * Shortening a slice (cpu_limit, cpu_kick) moves `slice` and `left` together and keeps the difference.
+ * instruction.  A trace charges its instructions when it is left, so nothing is counted per
+ * instruction. Shortening a slice (cpu_limit, cpu_kick) moves `slice` and `left` together and keeps
+ * the difference.
  */
 #include "cpu/exec.h"
 
@@ -126,8 +128,8 @@ static struct insn *leave(struct cpu *c, uint64_t eip, unsigned charge)
 }
 
 /*
- * This boundary is the run loop's: time is up, something waits, or instructions go one by one.  What mostly is
- * all zero is tested at once.
+ * This boundary is the run loop's: time is up, something waits, or instructions go one by one.
+ * What mostly is all zero is tested at once.
  */
 ALWAYS_INLINE bool run_loop_wanted(const struct cpu *c)
 {
@@ -139,8 +141,8 @@ ALWAYS_INLINE bool run_loop_wanted(const struct cpu *c)
 }
 
 /*
- * The boundary at c->eip, the instruction before it charged.  With nothing to do for the run loop this is
- * what the loop would do, run_slice() included, and execution goes on.
+ * The boundary at c->eip, the instruction before it charged.  With nothing to do for the run loop
+ * this is what the loop would do, run_slice() included, and execution goes on.
  */
 static struct insn *resume(struct cpu *c)
 {
@@ -198,7 +200,7 @@ struct insn *cpu_raise_err(struct cpu *c, struct insn *i, unsigned vector, uint3
     return cpu_fault(c, i);
 }
 
-/* --- the loop ----------------------------------------------------------------------------------- */
+/* --- the loop --------------------------------------------------------------------------------- */
 
 /* Takes what is pending at this boundary.  Priorities: SDM vol. 3, table 6-2. */
 static void sample_interrupts(struct cpu *c)
@@ -278,7 +280,7 @@ enum cpu_stop cpu_run(struct cpu *c, uint64_t until)
     }
 }
 
-/* --- life ----------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void on_remap(void *ctx)
 {

@@ -1,15 +1,16 @@
 /*
  * What slow handlers and system code may ask of the run loop and the trace cache.
  *
- * A slow handler is `struct insn *x_name(struct cpu *c, struct insn *i)`.  While it runs, c->cur == i.  It
- * ends with exactly one of:
+ * A slow handler is `struct insn *x_name(struct cpu *c, struct insn *i)`.  While it runs,
+ * c->cur == i.  It ends with exactly one of:
  *   return insn_next(i);           nothing but registers, flags, memory changed: go on in the trace
  *   return cpu_fault(c, i);        c->exc was set by a failed access: deliver at this instruction
  *   return cpu_raise(c, i, ...);   the same in one go
- *   return cpu_leave_next(c, i);   done, but something the trace depends on may have changed (mode, paging,
- *                                  interrupt flag): a boundary, then the code at the next EIP, looked up anew.
- *                                  The run loop is entered only when it has something to do
- *   return cpu_leave_at(c, i, eip) done, control went elsewhere (far transfers): CS is already loaded
+ *   return cpu_leave_next(c, i);   done, but something the trace depends on may have changed
+ *                                  (mode, paging, interrupt flag): a boundary, then the code at
+ *                                  the next EIP, looked up anew.  The run loop is entered only
+ *                                  when it has something to do
+ *   return cpu_leave_at(c, i, eip) done, control went elsewhere (far transfers): CS is loaded
  *   return cpu_jump(c, i, eip);    done, near indirect jump: looks the target up without leaving
  * Instructions whose table row has AT_END must use one of the last three (or a fault).
  */
@@ -26,7 +27,9 @@ ALWAYS_INLINE struct insn *insn_next(struct insn *i)
     return i + 1;
 }
 
-/* Around cpu_execute(): at least n instructions, to the first trace boundary where they are done. */
+/*
+ * Around cpu_execute(): at least n instructions, to the first trace boundary where they are done.
+ */
 ALWAYS_INLINE void cpu_slice_begin(struct cpu *c, int64_t n)
 {
     c->slice = c->left = n - 1;
@@ -65,7 +68,9 @@ void intr_external(struct cpu *c, uint8_t vector);
 void intr_nmi(struct cpu *c);
 /* Delivers the trap #DB for c->debug_trap (T bit of a TSS, data breakpoints), if any. */
 void intr_debug_trap(struct cpu *c);
-/* Delivers #DB when a code breakpoint is at c->eip and RF is clear; ask before each MODE_ONE trace. */
+/*
+ * Delivers #DB when a code breakpoint is at c->eip and RF is clear; ask before each MODE_ONE trace.
+ */
 bool intr_code_breakpoint(struct cpu *c);
 /*
  * INT n, INT3, INTO, ICEBP from a handler: return address eip.  False: c->exc holds the fault of
@@ -116,7 +121,9 @@ ALWAYS_INLINE void trace_set_gen(struct cpu *c)
 }
 /* A generation that nothing is marked with. */
 uint32_t trace_new_gen(struct cpu *c);
-/* Cross-page links and the jump cache may be wrong from now on; the TLB does it for itself (mmu.c). */
+/*
+ * Cross-page links and the jump cache may be wrong from now on; the TLB does it for itself (mmu.c).
+ */
 void trace_unlink(struct cpu *c);
 
 /* CPU model data (cpuid.c).  spec: "model[,+feature,-feature...]" or NULL for the default. */

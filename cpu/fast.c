@@ -1,8 +1,8 @@
 /*
  * Dispatch: what records hold in `exec`, and the run through them until a handler leaves.
  *
- * DISPATCH_TAIL  every handler is a function that ends in a jump to the next one (musttail, or a sibling call
- *                that the compiler makes at -O2: tests/lint-tailcalls proves it)
+ * DISPATCH_TAIL  every handler is a function that ends in a jump to the next one (musttail, or a
+ *                sibling call that the compiler makes at -O2: tests/lint/tailcalls.sh proves it)
  * DISPATCH_GOTO  one function, one label per handler; the shape for WebAssembly
  * otherwise      a loop over the generic layer: any compiler, sanitizers
  */

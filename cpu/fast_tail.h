@@ -1,6 +1,6 @@
 /*
- * The verbs of the tail shape: every handler is a function that ends in a jump to the next one.  Shared by
- * fast.c (one handler per form) and the generated units (specialised handlers).
+ * The verbs of the tail shape: every handler is a function that ends in a jump to the next one.
+ * Shared by fast.c (one handler per form) and the generated units (specialised handlers).
  */
 #ifndef OXBOW_CPU_FAST_TAIL_H
 #define OXBOW_CPU_FAST_TAIL_H
@@ -23,7 +23,9 @@
         struct insn *to_ = (to);                                                               \
         MUSTTAIL return to_->exec(c, to_);                                                     \
     }
-/* The step is hidden from the compiler, or it keeps both addresses and needs two instructions more. */
+/*
+ * The step is hidden from the compiler, or it keeps both addresses and needs two instructions more.
+ */
 #define GO_ON(n)                                                                               \
     {                                                                                          \
         i += (n);                                                                              \

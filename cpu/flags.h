@@ -2,15 +2,16 @@
  * Lazy OSZAPC flags, independent of width.
  *
  * fres  bits 0..31  result, sign-extended from the operand width to 32 bits (also fvalue)
- *       bit  32     CF; the bits above are meaningless, so that a 64-bit sum or difference can be stored as it
- *                   is.  Read only in halves (fvalue, fcarry): a half may have been stored alone since.
- * faux  bits 0..31  bit 4 of (fres ^ faux) = AF; bit 31 of (fres ^ faux) = carry into the sign bit, so
- *                   OF = it ^ CF
+ *       bit  32     CF; the bits above are meaningless, so that a 64-bit sum or difference can be
+ *                   stored as it is.  Read only in halves (fvalue, fcarry): a half may have been
+ *                   stored alone since.
+ * faux  bits 0..31  bit 4 of (fres ^ faux) = AF; bit 31 of (fres ^ faux) = carry into the sign
+ *                   bit, so OF = it ^ CF
  *       bit  33     xor-ed into SF   } zero after arithmetic; only flag images that no result can
  *       bit  34     xor-ed into PF   } show (POPF with ZF = SF = 1, say) need them
  *
- * For a + b or a - b: faux = a ^ b (sign-extended to 32 bits), and for N < 32 CF is put into fres by hand.
- * A 64-bit result is folded into 32 bits that have the same ZF, SF, PF.
+ * For a + b or a - b: faux = a ^ b (sign-extended to 32 bits), and for N < 32 CF is put into fres
+ * by hand.  A 64-bit result is folded into 32 bits that have the same ZF, SF, PF.
  */
 #ifndef OXBOW_CPU_FLAGS_H
 #define OXBOW_CPU_FLAGS_H
@@ -107,7 +108,8 @@ ALWAYS_INLINE void flags_set_oszapc(struct cpu *c, uint32_t f)
     uint32_t of_in = ((f >> 11) ^ (uint32_t)cf) & 1;
     c->fres = res | cf << FRES_CF_SHIFT;
     c->faux = (res & 0x7fffffefu) | ((f >> 4) & 1) << 4 | of_in << 31 |
-              (uint64_t)((f >> 7) & 1) << FAUX_SF_SHIFT | (uint64_t)(~(f >> 2) & 1) << FAUX_PF_SHIFT;
+              (uint64_t)((f >> 7) & 1) << FAUX_SF_SHIFT |
+                (uint64_t)(~(f >> 2) & 1) << FAUX_PF_SHIFT;
 }
 
 /* Changes CF only. */
@@ -126,7 +128,9 @@ ALWAYS_INLINE void flags_set_cf_of(struct cpu *c, unsigned cf, unsigned of)
     c->faux = (c->faux & ~(uint64_t)0x80000000u) | (r31 ^ (uint32_t)(of ^ cf) << 31);
 }
 
-/* Logic results and everything that defines CF, OF and AF itself: SF ZF PF from sign-extended res. */
+/*
+ * Logic results and everything that defines CF, OF and AF itself: SF ZF PF from sign-extended res.
+ */
 ALWAYS_INLINE void flags_result(struct cpu *c, int32_t res, unsigned cf, unsigned of)
 {
     c->fres = (uint32_t)res | (uint64_t)cf << 32;

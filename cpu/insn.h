@@ -1,8 +1,9 @@
 /*
  * The decoded record: what one instruction of a trace is at run time.  32 bytes on 64-bit hosts.
  *
- * Registers are byte offsets into struct cpu, so that AH or a missing index need no branch.  EIP is not
- * here: trace->pgoff[idx] has the offset of the instruction in its page, the CPU knows the page's EIP.
+ * Registers are byte offsets into struct cpu, so that AH or a missing index need no branch.  EIP is
+ * not here: trace->pgoff[idx] has the offset of the instruction in its page, the CPU knows the
+ * page's EIP.
  */
 #ifndef OXBOW_CPU_INSN_H
 #define OXBOW_CPU_INSN_H
@@ -37,8 +38,9 @@ struct insn {
         };
     };
     /*
-     * Register operands: byte offsets, or plain numbers for CR, DR, sreg, ST, MM, XMM.  A near transfer has
-     * in src how many instructions are done when it is taken: its place in the trace plus one.
+     * Register operands: byte offsets, or plain numbers for CR, DR, sreg, ST, MM, XMM.  A near
+     * transfer has in src how many instructions are done when it is taken: its place in the trace
+     * plus one.
      */
     uint8_t dst, src;
     uint8_t base, index; /* address registers: byte offsets of 32-bit (16-bit) lanes */
@@ -53,7 +55,7 @@ struct insn {
 #define TRACE_MAX 32
 
 enum {
-    INSN_MEM = 1,   /* the E operand is memory (its address in base, index, scale, disp, seg, a16) */
+    INSN_MEM = 1,   /* the E operand is memory (its address: base, index, scale, disp, seg, a16) */
     INSN_LOCK = 2,
     INSN_ALIGN16 = 4, /* #GP(0) when the 16-byte memory operand is not aligned */
     INSN_SYS_DST = 8, /* operand 0 is the system register (MOV_SREG, MOV_CR, MOV_DR, MOV_TR) */

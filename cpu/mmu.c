@@ -2,12 +2,12 @@
  * Paging: page-table walks, the TLBs and their invalidation.
  *
  * Source: Intel SDM vol. 3 chapter 4 (paging), 4.7 (#PF error codes), 4.8 (A and D bits), 4.10
- * (TLBs). Three TLBs: supervisor, user, and one without direct pages (see tlb_select).  A page is in
- * rd and wr only while a plain host pointer may be used: not for MMIO, not for writing to pages that
- * hold decoded code (a slot of `special` then says where the line mask is), not before the D bit and
- * the dirty flag of the host page are set.
- * Invariants: a walk changes A and D bits only after every check has passed; every direct page is in
- * one of the lists, so flushes cost what was filled.
+ * (TLBs). Three TLBs: supervisor, user, and one without direct pages (see tlb_select).  A page is
+ * in rd and wr only while a plain host pointer may be used: not for MMIO, not for writing to pages
+ * that hold decoded code (a slot of `special` then says where the line mask is), not before the D
+ * bit and the dirty flag of the host page are set. Invariants: a walk changes A and D bits only
+ * after every check has passed; every direct page is in one of the lists, so flushes cost what was
+ * filled.
  */
 #include <stdlib.h>
 
@@ -90,7 +90,8 @@ ALWAYS_INLINE uint64_t reserved_bits(const struct cpu *c, const struct paging_mo
 }
 
 /* Physical address of a leaf entry at `level`. */
-ALWAYS_INLINE uint64_t leaf_address(const struct paging_mode *m, unsigned level, uint64_t val, uint64_t la)
+ALWAYS_INLINE uint64_t leaf_address(const struct paging_mode *m, unsigned level, uint64_t val,
+                                    uint64_t la)
 {
     uint64_t in_page = ((uint64_t)1 << (PAGE_SHIFT + level * m->index_bits)) - 1;
 
@@ -167,7 +168,8 @@ static uint32_t fault_bits(const struct cpu *c, enum access acc, bool user)
 }
 
 /* The complete walk: anything may be missing, forbidden or reserved, bits are set. */
-static NOINLINE bool walk_all(struct cpu *c, uint64_t la, enum access acc, bool user, struct walk *w)
+static NOINLINE bool walk_all(struct cpu *c, uint64_t la, enum access acc, bool user,
+                              struct walk *w)
 {
     struct path p;
     bool write = acc == ACC_WRITE || acc == ACC_RMW, allowed, writable;
@@ -211,7 +213,9 @@ ALWAYS_INLINE uint32_t *ram_code(const struct cpu *c, unsigned use, uint64_t pa)
     return c->ram[use].code + ((pa - c->ram[use].start) >> PAGE_SHIFT);
 }
 
-/* The page table that maps la, found again or through the directory; NULL: walk_all() has to look. */
+/*
+ * The page table that maps la, found again or through the directory; NULL: walk_all() has to look.
+ */
 ALWAYS_INLINE const uint8_t *table_of(struct cpu *c, uint64_t la, unsigned kind, uint32_t *rights,
                                       uint64_t *large)
 {
@@ -253,11 +257,11 @@ ALWAYS_INLINE const uint8_t *table_of(struct cpu *c, uint64_t la, unsigned kind,
 enum quick { QUICK_DONE, QUICK_FAULT, QUICK_UNSURE };
 
 /*
- * The walk as it mostly is: tables in plain memory, two levels, everything permitted and marked already, or
- * the page is not there.  Otherwise walk_all() has to look.
+ * The walk as it mostly is: tables in plain memory, two levels, everything permitted and marked
+ * already, or the page is not there.  Otherwise walk_all() has to look.
  */
-ALWAYS_INLINE enum quick walk_quick(struct cpu *c, uint64_t la, enum access acc, bool user, struct walk *w,
-                              unsigned kind)
+ALWAYS_INLINE enum quick walk_quick(struct cpu *c, uint64_t la, enum access acc, bool user,
+                                    struct walk *w, unsigned kind)
 {
     const struct paging_mode *m = &paging_modes[kind];
     const unsigned size = kind == PAGING_PAE ? 8 : 4;
@@ -348,8 +352,8 @@ static struct tlb_special *special_slot(struct tlb *t, uint64_t page)
     return &t->special[page >> PAGE_SHIFT & (SPECIAL_SIZE - 1)];
 }
 
-ALWAYS_INLINE void direct_fill(struct tlb *t, uint64_t page, const struct walk *w, uint8_t *host, bool write,
-                        uint32_t flag)
+ALWAYS_INLINE void direct_fill(struct tlb *t, uint64_t page, const struct walk *w, uint8_t *host,
+                               bool write, uint32_t flag)
 {
     uint32_t n = (uint32_t)page >> PAGE_SHIFT;
     struct tlb_list *list = w->global ? &t->global : &t->local;
@@ -417,8 +421,8 @@ static NOINLINE void fill_other(struct cpu *c, struct tlb *t, uint64_t page, con
     direct_fill(t, page, w, p.read, w->write && (writing || !p.dirty), p.dirty ? TLB_TRACKED : 0);
 }
 
-ALWAYS_INLINE void tlb_fill(struct cpu *c, struct tlb *t, uint64_t la, const struct walk *w, bool writing,
-                     struct tlb_ref *r)
+ALWAYS_INLINE void tlb_fill(struct cpu *c, struct tlb *t, uint64_t la, const struct walk *w,
+                            bool writing, struct tlb_ref *r)
 {
     uint64_t page = la & ~(uint64_t)PAGE_MASK;
     uint8_t *host = ram_host(c, RAM_DATA, w->pa & ~(uint64_t)PAGE_MASK);
@@ -512,7 +516,10 @@ const struct itlb_entry *mmu_fetch(struct cpu *c, uint64_t la)
         e->code = ram_code(c, RAM_CODE, e->pa);
     } else {
         bus_page(c->mem, w.pa, &p);
-        /* Video memory is mapped at several addresses at once: its code is decoded at every execution. */
+        /*
+         * Video memory is mapped at several addresses at once: its code is decoded at every
+         * execution.
+         */
         e->host = p.dirty ? NULL : p.read;
         e->code = p.code;
     }

@@ -73,8 +73,8 @@ static uint16_t port_operand(const struct cpu *c, const struct insn *i, unsigned
 }
 
 /*
- * Behind a port access: a device may have asked for the run loop, an interrupt or a change of the memory map, which
- * then comes before the next instruction.
+ * Behind a port access: a device may have asked for the run loop, an interrupt or a change of the
+ * memory map, which then comes before the next instruction.
  */
 ALWAYS_INLINE struct insn *after_port(struct cpu *c, struct insn *i)
 {

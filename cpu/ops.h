@@ -2,8 +2,9 @@
  * Vocabulary of the handler bodies (ops_*.inc).
  *
  * A body is written once: OP(name, text).  It uses only c, i, the register lanes, the semantics of
- * sem.inc and the verbs below; it has no return, takes no address of a local and calls nothing but through
- * SLOW.  The including file chooses what becomes of it (handlers.inc is included once per pass):
+ * sem.inc and the verbs below; it has no return, takes no address of a local and calls nothing but
+ * through SLOW.  The including file chooses what becomes of it (handlers.inc is included once per
+ * pass):
  *
  *   pass             OP becomes                     a failed fast check (MISS)      used by
  *   enum             H_name                         -                               handlers.h

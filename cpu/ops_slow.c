@@ -1,9 +1,11 @@
 /*
- * Integer instructions that are functions: string operations, bit strings, PUSHA, ENTER and the like.
+ * Integer instructions that are functions: string operations, bit strings, PUSHA, ENTER and the
+ * like.
  *
- * REP string instructions are traces of their own (trace.c).  They work in runs that stay within one page
- * of source and destination when that memory is plain, else element by element; every iteration counts as one
- * instruction.  A run ends early, registers updated, when time is up or an element faults.
+ * REP string instructions are traces of their own (trace.c).  They work in runs that stay within
+ * one page of source and destination when that memory is plain, else element by element; every
+ * iteration counts as one instruction.  A run ends early, registers updated, when time is up or an
+ * element faults.
  */
 #include "cpu/system.h"
 
@@ -174,7 +176,7 @@ struct insn *x_cmpxchg8b(struct cpu *c, struct insn *i)
     return insn_next(i);
 }
 
-/* --- strings -------------------------------------------------------------------------------------- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 static uint32_t index_reg(const struct cpu *c, const struct insn *i, unsigned r)
 {
@@ -262,8 +264,8 @@ static bool one_scas(struct cpu *c, const struct insn *i)
 }
 
 /*
- * Elements that can be done in one go at seg:reg, going up: bounded by the page, the segment window and 16-bit
- * wrap.
+ * Elements that can be done in one go at seg:reg, going up: bounded by the page, the segment window
+ * and 16-bit wrap.
  */
 static uint32_t string_run(const struct cpu *c, const struct insn *i, unsigned seg, unsigned reg,
                            bool write, uint32_t *la)

@@ -1,7 +1,7 @@
 /*
  * Verbs of the handler bodies for the fast passes: inline TLB and segment checks, MISS on anything
- * unusual.  The includer defines for its dispatch shape: GO (continue at record i), EXIT, MISS, EVENT (time
- * is up at a taken branch), LOOKUP (indirect target c->eip).
+ * unusual.  The includer defines for its dispatch shape: GO (continue at record i), EXIT, MISS,
+ * EVENT (time is up at a taken branch), LOOKUP (indirect target c->eip).
  */
 #define NEXT GO_ON(1)
 #define SLOW(f)                                                                                \
@@ -23,7 +23,9 @@
         }                                                                                      \
         la = (uint32_t)sg_->base + ea_;                                                        \
     }
-/* host_ is where the n bits at linear address a are; an access that crosses the page is not for us. */
+/*
+ * host_ is where the n bits at linear address a are; an access that crosses the page is not for us.
+ */
 #define TLB_CHECK(n, a, map)                                                                   \
     uint32_t ta_ = (a);                                                                        \
     uintptr_t tp_ = c->map[ta_ >> PAGE_SHIFT];                                                 \
@@ -111,8 +113,8 @@
         LOOKUP                                                                                 \
     }
 /*
- * A conditional branch joined to the instruction before it (fastgen.c): its own record is the next one.
- * FUSE_CMP is CMP with the decision taken from the operands.
+ * A conditional branch joined to the instruction before it (fastgen.c): its own record is the next
+ * one. FUSE_CMP is CMP with the decision taken from the operands.
  */
 #define FUSED(condition)                                                                       \
     if (condition) {                                                                           \

@@ -57,7 +57,9 @@ static bool code_breakpoints(const struct cpu *c)
     return false;
 }
 
-/* The jump cache knows EIPs, not code segments and modes: each combination marks its own entries. */
+/*
+ * The jump cache knows EIPs, not code segments and modes: each combination marks its own entries.
+ */
 static void update_context(struct cpu *c, const struct segment *cs, uint32_t mode)
 {
     struct code_context *x = &c->context[c->code_context];

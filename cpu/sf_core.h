@@ -23,7 +23,7 @@ __extension__ typedef unsigned __int128 sf_native128;
 #endif
 
 /* float and double are the IEEE formats, and an operation on them is rounded once, to them. */
-#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0 && FLT_RADIX == 2 && FLT_MANT_DIG == 24 &&             \
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0 && FLT_RADIX == 2 && FLT_MANT_DIG == 24 && \
     DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024 && !defined(__FAST_MATH__) && !defined(SF_NO_HOST)
 #define SF_HOST 1
 #else

@@ -5,8 +5,8 @@
  * the P6 family and the state on entry; table 9-1 (INIT).  What the manual calls reserved holds the
  * descriptor caches, at the places known from the P6, and the restart state of an I/O instruction.
  * Processors from the SL enhanced 486 on have it; all use this map.
- * Invariants: the map is physical memory like any other, so RSM takes nothing in it on trust; the A20
- * gate does not count while c->smm is set; SMIACT# follows c->smm.
+ * Invariants: the map is physical memory like any other, so RSM takes nothing in it on trust; the
+ * A20 gate does not count while c->smm is set; SMIACT# follows c->smm.
  */
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /*
  * Soft-float: the arithmetic of the x87 FPU (80-bit extended real) and of SSE/SSE2 (single and
- * double precision), written on integers (but see sf_status.host) so that every host gives the same bits.  Follows the
- * Intel SDM volume 1, chapters 4, 8 and 11, and the instruction pages of volume 2.
+ * double precision), written on integers (but see sf_status.host) so that every host gives the same
+ * bits.  Follows the Intel SDM volume 1, chapters 4, 8 and 11, and the instruction pages of volume
+ * 2.
  *
  * Invariants: pure functions; all state is in the struct sf_status that the caller owns.  Flags
  * only accumulate; an operation never clears one, except `up` (condition code C1), which every
@@ -44,8 +45,9 @@ struct sf_status {
     bool daz;      /* f32/f64 arithmetic: denormal operands are zeros */
     bool ftz;      /* f32/f64 arithmetic: tiny results become zero while underflow is masked */
     /*
-     * f32/f64 add, sub, mul, div: nobody needs to hear of "inexact" - it is masked, and already in the caller's
-     * sticky flags - and rounding is to nearest.  Then the host's arithmetic may give the bits (sf_f32f64.inc).
+     * f32/f64 add, sub, mul, div: nobody needs to hear of "inexact" - it is masked, and already in
+     * the caller's sticky flags - and rounding is to nearest.  Then the host's arithmetic may give
+     * the bits (sf_f32f64.inc).
      */
     bool host;
 };

@@ -3,9 +3,11 @@
  *
  * Source: Intel SDM vol. 3 (system registers, descriptor caches), vol. 1 chapters 3, 8, 10.
  * Invariants:
- * - r[] is the first member: handlers address registers by byte offset from the CPU (state_reg_off).
+ * - r[] is the first member: handlers address registers by byte offset from the CPU
+ *   (state_reg_off).
  * - r[REG_ZERO] is always 0, so "no base" and "no index" need no branch.
- * - EIP is not maintained per instruction: inside a trace it is c->page_eip + offset in the page (exec.h).
+ * - EIP is not maintained per instruction: inside a trace it is c->page_eip + offset in the page
+ *   (exec.h).
  * - OSZAPC flags live in fres/faux (flags.h), all others in c->eflags.
  * - Everything below "derived" can be rebuilt and is never saved (R6).
  */
@@ -127,10 +129,10 @@ struct exception {
 };
 
 /*
- * TLB of one privilege.  rd and wr have one entry per linear page (of 2^20): the host address minus the linear
- * address of a page that may be read (written) directly, or 0.  Every page with an entry is in a list, so that a
- * flush costs what was filled.  What cannot be direct - MMIO, stores to pages that hold code - has a slot in
- * `special`, where the slow path finds it.
+ * TLB of one privilege.  rd and wr have one entry per linear page (of 2^20): the host address minus
+ * the linear address of a page that may be read (written) directly, or 0.  Every page with an entry
+ * is in a list, so that a flush costs what was filled.  What cannot be direct - MMIO, stores to
+ * pages that hold code - has a slot in `special`, where the slow path finds it.
  */
 #define TLB_PAGES (1u << (32 - PAGE_SHIFT))
 #define TLB_LIST_MAX 32768u
@@ -165,7 +167,9 @@ struct itlb_entry {
 #define ITLB_BITS 8
 #define ITLB_SIZE (1u << ITLB_BITS)
 
-/* A set of linear pages or regions by the low bits of their number: it may have more, never less. */
+/*
+ * A set of linear pages or regions by the low bits of their number: it may have more, never less.
+ */
 #define PAGE_SET_BITS 1024u
 struct page_set {
     uint64_t bits[PAGE_SET_BITS / 64];
@@ -186,7 +190,7 @@ ALWAYS_INLINE bool page_set_has(const struct page_set *s, uint64_t n)
 struct tlb {
     uintptr_t *rd, *wr;
     struct tlb_list local, global; /* pages by whether a CR3 load drops them */
-    uint32_t gen;                  /* of links and jump-cache entries made with these translations */
+    uint32_t gen;                  /* of links and jump-cache entries made with it */
     bool linked_local;             /* some of them lead to pages that are not global */
     struct page_set linked;        /* pages that they lead to */
     struct page_set large;         /* 4 MB regions that pieces of large pages came from */
@@ -216,8 +220,8 @@ struct jump_entry {
 #define JUMP_HASH(eip) (((uint32_t)(eip) ^ (uint32_t)(eip) >> 12) & ((1u << JUMP_BITS) - 1))
 
 /*
- * Page directory entries seen last, what the SDM calls a paging-structure cache (vol. 3, 4.10.3): any
- * invalidation empties it.
+ * Page directory entries seen last, what the SDM calls a paging-structure cache (vol. 3, 4.10.3):
+ * any invalidation empties it.
  */
 struct directory {
     uint32_t tag[16];         /* number of the entry plus 1, 0: none */
@@ -246,7 +250,10 @@ struct cpu {
     union {
         uint64_t q[REG_SLOTS];
     } r;
-    /* lazy OSZAPC, see flags.h; not side by side, or compilers join the stores through a vector register */
+    /*
+     * lazy OSZAPC, see flags.h; not side by side, or compilers join the stores through a vector
+     * register
+     */
     union {
         uint64_t fres;
         struct {
@@ -320,7 +327,8 @@ struct cpu {
     uint8_t sse_trap;    /* EXC_UD or EXC_NM that SSE instructions raise, 0: none */
     struct cpu_config cfg;
     const struct cpu_model *model;
-    uint32_t cpuid_edx, cpuid_ecx, cpuid_ext, features; /* the model's, edited by +feature -feature */
+    /* the model's, edited by +feature -feature */
+    uint32_t cpuid_edx, cpuid_ecx, cpuid_ext, features;
     uint32_t cpuid_level; /* highest basic CPUID leaf; level=N makes it less than the model's */
     uint32_t eflags_mask; /* bits that the model has */
     struct seg_memo seg_memo[MEMO_KINDS][SEG_MEMOS];

@@ -36,7 +36,9 @@ struct tlb_ref {
     uint64_t pa;    /* unless host without code */
     const struct bus_window *window; /* without host */
 };
-/* Finds it for a page that has no direct entry for the access, filling the TLB; false with #PF set. */
+/*
+ * Finds it for a page that has no direct entry for the access, filling the TLB; false with #PF set.
+ */
 bool mmu_ref(struct cpu *c, uint64_t la, bool write, bool user, struct tlb_ref *r);
 
 ALWAYS_INLINE void tlb_use(struct cpu *c, struct tlb *t)

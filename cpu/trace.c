@@ -2,10 +2,11 @@
  * Trace cache: building, lookup, links, invalidation.  See trace.h for the rules.
  *
  * Memory: one pool, filled front to back and emptied as a whole.  Two hash tables find traces by
- * (address, mode) and by the lines they touch.  When code is overwritten, a trace whose instructions keep
- * their lengths and their place in the flow gets new records where it is (patch); any other stays where it is
- * with every record turned into `stale`, so links into it and the execution inside it need no search.
- * Either way what runs afterwards is what would be decoded from the new bytes.
+ * (address, mode) and by the lines they touch.  When code is overwritten, a trace whose
+ * instructions keep their lengths and their place in the flow gets new records where it is (patch);
+ * any other stays where it is with every record turned into `stale`, so links into it and the
+ * execution inside it need no search. Either way what runs afterwards is what would be decoded from
+ * the new bytes.
  */
 #include "cpu/trace.h"
 
@@ -47,7 +48,10 @@ static uint32_t line_mask(unsigned first, unsigned last)
     return (b == 31 ? ~0u : (1u << (b + 1)) - 1) & ~((1u << a) - 1);
 }
 
-/* Lines that a trace touches, and which of them a list hangs from: lists of other pages may be the same. */
+/*
+ * Lines that a trace touches, and which of them a list hangs from: lists of other pages may be the
+ * same.
+ */
 static unsigned trace_lines(const struct trace *t)
 {
     return ((t->pgoff[t->n] - 1u) >> LINE_SHIFT) - (t->pgoff[0] >> LINE_SHIFT) + 1;
@@ -284,7 +288,9 @@ static bool build(struct cpu *c, struct trace *t, const uint8_t *page, unsigned 
     return true;
 }
 
-/* Raises the pending exception at c->eip; it counts as one instruction so that time always moves. */
+/*
+ * Raises the pending exception at c->eip; it counts as one instruction so that time always moves.
+ */
 static struct insn *fetch_fault(struct cpu *c)
 {
     c->left -= 1;
@@ -428,7 +434,7 @@ struct insn *trace_lookup(struct cpu *c, uint32_t extra)
     return t->rec;
 }
 
-/* --- links -------------------------------------------------------------------------------------- */
+/* --- links ------------------------------------------------------------------------------------ */
 
 static bool linkable(const struct cpu *c, const struct insn *to)
 {
@@ -445,8 +451,9 @@ static void make_xlink(struct cpu *c, struct insn *i, struct insn *to, uint64_t 
 }
 
 /*
- * A direct branch out of the code segment is a fault of the branch, which has already been taken when its
- * target is looked up for the first time: LOOP's count is put back.  CALL checks before it pushes.
+ * A direct branch out of the code segment is a fault of the branch, which has already been taken
+ * when its target is looked up for the first time: LOOP's count is put back.  CALL checks before it
+ * pushes.
  */
 static bool branch_outside(const struct cpu *c, const struct insn *branch)
 {
@@ -572,7 +579,7 @@ struct insn *exec_event(struct cpu *c, struct insn *i)
     return c->leave;
 }
 
-/* --- invalidation -------------------------------------------------------------------------------- */
+/* --- invalidation ----------------------------------------------------------------------------- */
 
 static void kill(struct cpu *c, struct trace *t)
 {
@@ -624,7 +631,8 @@ static bool decode_again(struct cpu *c, const struct trace *t, unsigned k, struc
 }
 
 /* Bytes of record k were written; false: not without a new trace. */
-static bool patch_record(struct cpu *c, struct trace *t, unsigned k, unsigned first, bool *respecialise)
+static bool patch_record(struct cpu *c, struct trace *t, unsigned k, unsigned first,
+                         bool *respecialise)
 {
     struct insn *i = &t->rec[k], now;
 
@@ -674,8 +682,9 @@ static NOINLINE bool patch(struct cpu *c, struct trace *t, unsigned first, unsig
 }
 
 /*
- * The line masks only say that somebody should look; a trace is touched when its own bytes are written, so
- * variables beside code cost a search and no more.  A bit is cleared when a write finds nobody in its line.
+ * The line masks only say that somebody should look; a trace is touched when its own bytes are
+ * written, so variables beside code cost a search and no more.  A bit is cleared when a write finds
+ * nobody in its line.
  */
 static NOINLINE void written_in_page(struct cpu *c, uint64_t pa, unsigned len)
 {
@@ -714,8 +723,9 @@ static NOINLINE void written_in_page(struct cpu *c, uint64_t pa, unsigned len)
 }
 
 /*
- * The most common change: all that was written are immediates of 32 bits (or parts of them) that records hold as they
- * are.  False: it is something else, written_in_page() has to look; what was done already is no harm.
+ * The most common change: all that was written are immediates of 32 bits (or parts of them) that
+ * records hold as they are.  False: it is something else, written_in_page() has to look; what was
+ * done already is no harm.
  */
 ALWAYS_INLINE bool patch_immediates(struct cpu *c, uint64_t pa, unsigned len)
 {
@@ -730,13 +740,15 @@ ALWAYS_INLINE bool patch_immediates(struct cpu *c, uint64_t pa, unsigned len)
     for (t = c->tc->by_line[list]; t; t = *line_link(t, list)) {
         unsigned k = 0;
 
-        if ((t->pa & ~(uint64_t)PAGE_MASK) != page || first >= t->end || end <= (t->pa & PAGE_MASK)) {
+        if ((t->pa & ~(uint64_t)PAGE_MASK) != page || first >= t->end ||
+            end <= (t->pa & PAGE_MASK)) {
             continue;
         }
         while (t->pgoff[k + 1] <= first) {
             k++;
         }
-        if (!(t->imm32 >> k & 1) || first + 4 < t->pgoff[k + 1] || end > t->pgoff[k + 1] || !t->code) {
+        if (!(t->imm32 >> k & 1) || first + 4 < t->pgoff[k + 1] || end > t->pgoff[k + 1] ||
+            !t->code) {
             return false;
         }
         t->rec[k].imm = get32(t->page + t->pgoff[k + 1] - 4);

@@ -2,10 +2,11 @@
  * Trace cache: straight runs of decoded records, keyed by physical address and mode word.
  *
  * A trace is a pure function of (code bytes, entry, mode): up to TRACE_MAX instructions, through
- * not-taken conditional branches, within one page.  An instruction that crosses a page, or code that is not in
- * plain memory, runs from a scratch trace that is decoded every time.  Links: a branch's `link` is its own stub
- * record until first use; within a page it then is the target's first record, across pages the stub becomes
- * an xlink with a generation check, so nothing is ever searched for and unlinked.
+ * not-taken conditional branches, within one page.  An instruction that crosses a page, or code
+ * that is not in plain memory, runs from a scratch trace that is decoded every time.  Links: a
+ * branch's `link` is its own stub record until first use; within a page it then is the target's
+ * first record, across pages the stub becomes an xlink with a generation check, so nothing is ever
+ * searched for and unlinked.
  */
 #ifndef OXBOW_CPU_TRACE_H
 #define OXBOW_CPU_TRACE_H
@@ -60,7 +61,9 @@ ALWAYS_INLINE uint32_t xlink_source(const struct insn *i)
     return v;
 }
 
-/* Branch target relative to the page that executes, truncated to the operand size (a16 = 16-bit). */
+/*
+ * Branch target relative to the page that executes, truncated to the operand size (a16 = 16-bit).
+ */
 ALWAYS_INLINE uint64_t branch_eip(const struct cpu *c, const struct insn *i)
 {
     uint32_t t = (uint32_t)c->page_eip + i->imm;
@@ -81,8 +84,8 @@ bool trace_flush_pending(const struct cpu *c);
 void trace_flush_now(struct cpu *c);
 
 /*
- * First record of the trace at c->eip in c->mode (plus `extra` mode bits); sets c->page_eip.  When the
- * bytes cannot be fetched the fault has been delivered and c->leave is returned.
+ * First record of the trace at c->eip in c->mode (plus `extra` mode bits); sets c->page_eip.  When
+ * the bytes cannot be fetched the fault has been delivered and c->leave is returned.
  */
 struct insn *trace_lookup(struct cpu *c, uint32_t extra);
 

@@ -1,9 +1,9 @@
 /*
  * Decoded instruction to record: picks the handler by operation, form and width.
  *
- * Hot forms have handlers of their own; everything else gets the standard slow record (insn.h) and the
- * handler that slowops.def names for the operation.  Pure: depends on the bytes, the mode word and
- * the CPU model only.
+ * Hot forms have handlers of their own; everything else gets the standard slow record (insn.h) and
+ * the handler that slowops.def names for the operation.  Pure: depends on the bytes, the mode word
+ * and the CPU model only.
  */
 #include "cpu/trace.h"
 
@@ -86,7 +86,8 @@ static const uint16_t jmp_m[2][3] = {ROW16(jmp, m), ROW16(jmp, m_s)};
 static const uint16_t ret_n[2][3] = {ROW16(ret, n), ROW16(ret, n_s)};
 
 /* String instructions without REP, flat. */
-static const uint16_t lods[3] = ROW(lods, flat), stos[3] = ROW(stos, flat), movs[3] = ROW(movs, flat);
+static const uint16_t lods[3] = ROW(lods, flat), stos[3] = ROW(stos, flat);
+static const uint16_t movs[3] = ROW(movs, flat);
 
 #define CC16(pre, suf)                                                                         \
     {                                                                                          \
@@ -288,8 +289,10 @@ static enum translate_kind widen(const struct decoded *d, bool flat, struct insn
     bool mem = d->o[1].kind == OK_MEM, sx = d->op == OP_MOVSX;
     unsigned form = mem ? (flat ? 1 : 2) : 0;
     static const uint16_t from8[2][2][3] = {
-        {{H_movzx16_r8, H_movzx16_m8, H_movzx16_m8_s}, {H_movzx32_r8, H_movzx32_m8, H_movzx32_m8_s}},
-        {{H_movsx16_r8, H_movsx16_m8, H_movsx16_m8_s}, {H_movsx32_r8, H_movsx32_m8, H_movsx32_m8_s}},
+        {{H_movzx16_r8, H_movzx16_m8, H_movzx16_m8_s},
+         {H_movzx32_r8, H_movzx32_m8, H_movzx32_m8_s}},
+        {{H_movsx16_r8, H_movsx16_m8, H_movsx16_m8_s},
+         {H_movsx32_r8, H_movsx32_m8, H_movsx32_m8_s}},
     };
     static const uint16_t from16[2][3] = {
         {H_movzx32_r16, H_movzx32_m16, H_movzx32_m16_s},
@@ -359,7 +362,8 @@ static enum translate_kind hot(const struct decoded *d, uint32_t mode, unsigned 
         return TR_PLAIN;
     case OP_SHLD:
     case OP_SHRD:
-        i->id = (uint16_t)pick((d->op == OP_SHLD ? shld : shrd)[o[2].kind == OK_REG], mem0, flat, w);
+        i->id = (uint16_t)pick((d->op == OP_SHLD ? shld : shrd)[o[2].kind == OK_REG], mem0,
+                               flat, w);
         return TR_PLAIN;
     case OP_BT:
     case OP_BTS:

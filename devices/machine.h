@@ -28,7 +28,7 @@ struct oxbow {
     uint8_t *bios;
     uint64_t bios_size;
     uint64_t idle;                /* instructions skipped in HLT */
-    uint64_t run_ns, event_ns;    /* with cfg.host_ns: in oxbow_run, and in events and input of it */
+    uint64_t run_ns, event_ns;    /* with cfg.host_ns: in oxbow_run, and in its events and input */
     uint32_t exit_value;
     uint8_t stop;                 /* enum oxbow_stop; OXBOW_LIMIT while the machine lives */
     bool reset_asked, reset_hard;

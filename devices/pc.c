@@ -341,7 +341,8 @@ static bool build_apic(struct oxbow *m, struct err *e)
         return true;
     }
     struct lapic_config lapic = {.intr = {set_intr, m, 0}, .nmi = lapic_nmi, .smi = send_smi,
-                                 .init = soft_reset, .eoi = lapic_eoi, .to = m, .bus_hz = APIC_BUS_HZ};
+                                 .init = soft_reset, .eoi = lapic_eoi, .to = m,
+                                 .bus_hz = APIC_BUS_HZ};
     struct ioapic_config ioapic = {.base = 0xfec00000, .send = apic_send, .to = m};
     pc->lapic = add(m, &lapic_class, "lapic", &lapic, e);
     pc->ioapic = pc->lapic ? add(m, &ioapic_class, "ioapic", &ioapic, e) : NULL;

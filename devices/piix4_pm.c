@@ -5,8 +5,8 @@
  * an SMBus host that finds no device.  The timer is computed when read; an event is scheduled only
  * while its carry (bit 23 changing) may raise the SCI.
  * Values F1h/F0h on port B2h switch ACPI on and off: they are the commands our tables name.
- * A write to B2h is an SMI when APMC_EN (config 58h) and SMI_EN (GLBCTL) are set, the only cause there
- * is.  Every such write gives an edge, also when the last handler did not write EOS.
+ * A write to B2h is an SMI when APMC_EN (config 58h) and SMI_EN (GLBCTL) are set, the only cause
+ * there is.  Every such write gives an edge, also when the last handler did not write EOS.
  * Invariant: the SCI is a function of status, enable and SCI_EN.
  */
 #include "devices/piix4_pm.h"

@@ -24,7 +24,8 @@ struct speaker {
     struct device dev;
     struct irq_line gate2, nmi;
     struct speaker_sink sink;
-    uint64_t refresh_from, refresh_until; /* times with the same refresh bit: derived, see speaker_refresh() */
+    /* times with the same refresh bit: derived, see speaker_refresh() */
+    uint64_t refresh_from, refresh_until;
     bool refresh;
     uint8_t control; /* bits 0..3 as written, 6 and 7 latched */
     bool out2, level, nmi_level;

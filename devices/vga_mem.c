@@ -196,8 +196,9 @@ static NOINLINE void write_any(struct vga *v, uint64_t off, unsigned size, uint6
 }
 
 /*
- * Bytes in the modes where nothing depends on the address but the place, with the logic at rest: a byte of one
- * plane, a byte to several, or the latch.  Everything else is read_any() and write_any().
+ * Bytes in the modes where nothing depends on the address but the place, with the logic at rest: a
+ * byte of one plane, a byte to several, or the latch.  Everything else is read_any() and
+ * write_any().
  */
 static uint64_t mem_read(void *dev, uint64_t off, unsigned size)
 {

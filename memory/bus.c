@@ -49,7 +49,8 @@ struct interval {
 };
 
 struct bus {
-    struct bus_ports ports; /* first: bus_port.h.  stats and stale are those of either kind of bus */
+    /* first: bus_port.h.  stats and stale are those of either kind of bus */
+    struct bus_ports ports;
     uint64_t size;
     struct region *regions;
     unsigned count, cap;
@@ -676,7 +677,8 @@ static void ram_written(struct bus *b, const struct region *r, uint64_t addr, ui
 }
 
 /* All ports of a wider access are of one region, in a width of its own. */
-static bool wide_port(const uint16_t *table, const struct port_slot *p, uint32_t port, unsigned size)
+static bool wide_port(const uint16_t *table, const struct port_slot *p, uint32_t port,
+                      unsigned size)
 {
     return (p->sizes & size) && !(port & p->align) && port + size <= PORTS &&
            table[port + size - 1] == table[port] && table[port + size / 2] == table[port] &&
@@ -902,7 +904,8 @@ void bus_window(struct bus *b, uint64_t pa, struct bus_window *out)
     }
 }
 
-uint64_t bus_window_split_read(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size)
+uint64_t bus_window_split_read(struct bus *b, const struct bus_window *w, uint64_t pa,
+                               unsigned size)
 {
     b->ports.stats.reads++;
     return window_read(b, w->ops, w->dev, pa - w->base, size);

@@ -104,7 +104,8 @@ struct bus_window {
 };
 void bus_window(struct bus *b, uint64_t pa, struct bus_window *out);
 /* bus_read and bus_write inside the page of such a window, without the search. */
-uint64_t bus_window_split_read(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size);
+uint64_t bus_window_split_read(struct bus *b, const struct bus_window *w, uint64_t pa,
+                               unsigned size);
 void bus_window_split_write(struct bus *b, const struct bus_window *w, uint64_t pa, unsigned size,
                             uint64_t val);
 ALWAYS_INLINE uint64_t bus_window_read(struct bus *b, const struct bus_window *w, uint64_t pa,

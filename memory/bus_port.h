@@ -1,7 +1,9 @@
 /*
- * Single bytes of the port bus, as IN and OUT address them: a table look-up and the call of the device.
+ * Single bytes of the port bus, as IN and OUT address them: a table look-up and the call of the
+ * device.
  *
- * Only for bus.c and the CPU's port instructions; everything unusual goes the way of bus_read() and bus_write().
+ * Only for bus.c and the CPU's port instructions; everything unusual goes the way of bus_read() and
+ * bus_write().
  */
 #ifndef OXBOW_MEMORY_BUS_PORT_H
 #define OXBOW_MEMORY_BUS_PORT_H

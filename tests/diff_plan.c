@@ -439,8 +439,8 @@ static bool source_fault(const struct decoded *d, const struct diff_result *r)
 }
 
 /*
- * The host takes a 10-byte operand as 8 and 2 bytes: a page fault or an alignment check of the first
- * may come before the limit fault of the second.
+ * The host takes a 10-byte operand as 8 and 2 bytes: a page fault or an alignment check of the
+ * first may come before the limit fault of the second.
  */
 static bool split_operand(const struct decoded *d, const struct diff_result *r, uint32_t la)
 {

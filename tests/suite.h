@@ -1,6 +1,6 @@
 /*
- * The end of every unit test's main(): runs a suite with the verbosity of CK_VERBOSITY, frees it and
- * gives the exit status.
+ * The end of every unit test's main(): runs a suite with the verbosity of CK_VERBOSITY, frees it
+ * and gives the exit status.
  */
 #ifndef OXBOW_TESTS_SUITE_H
 #define OXBOW_TESTS_SUITE_H

@@ -613,7 +613,10 @@ static uint64_t busy_second(const void *code, size_t n)
     return ran;
 }
 
-/* A program that only waits for a key sleeps; one that does something in its loop, however little, does not. */
+/*
+ * A program that only waits for a key sleeps; one that does something in its loop, however little,
+ * does not.
+ */
 START_TEST(keyboard_polling)
 {
     static const uint8_t waits[] = {

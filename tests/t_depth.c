@@ -1,6 +1,7 @@
 /*
- * The host stack does not grow with what the guest executes: a billion instructions of loops, calls, indirect
- * jumps, misses of the fast layer and changing code, and a port that looks where the stack is.
+ * The host stack does not grow with what the guest executes: a billion instructions of loops,
+ * calls, indirect jumps, misses of the fast layer and changing code, and a port that looks where
+ * the stack is.
  */
 #include "tests/cpu_fixture.h"
 

@@ -1,12 +1,14 @@
 /*
- * The generic layer against everything that is built on it (specialised handlers, joined branches, dead flags,
- * links, the return stack): random programs run on two CPUs from the same state must end in the same state.
+ * The generic layer against everything that is built on it (specialised handlers, joined branches,
+ * dead flags, links, the return stack): random programs run on two CPUs from the same state must
+ * end in the same state.
  *
- * Memory: 64 pages, paged with identity mapping; some pages are read-only, absent, or aliases of the code.
- * Every exception ends in a HLT.  A program is run a few times, so that its links and caches are used.
+ * Memory: 64 pages, paged with identity mapping; some pages are read-only, absent, or aliases of
+ * the code. Every exception ends in a HLT.  A program is run a few times, so that its links and
+ * caches are used.
  *
- * LAYERS_SEED and LAYERS_COUNT in the environment choose other programs.  A failure is shrunk to the
- * shortest instruction sequence that still fails on fresh CPUs, and printed.
+ * LAYERS_SEED and LAYERS_COUNT in the environment choose other programs.  A failure is shrunk to
+ * the shortest instruction sequence that still fails on fresh CPUs, and printed.
  */
 #include "tests/cpu_fixture.h"
 
@@ -38,7 +40,7 @@ static bool chance(struct rng *r, unsigned percent)
     return rnd(r) % 100 < percent;
 }
 
-/* --- programs ---------------------------------------------------------------------------------- */
+/* --- programs --------------------------------------------------------------------------------- */
 
 struct code {
     uint8_t bytes[16];
@@ -108,7 +110,10 @@ static uint32_t value(struct rng *r)
     }
 }
 
-/* Opcodes that user code is made of, several times where they should be frequent; 0x100 up: after 0F. */
+/*
+ * Opcodes that user code is made of, several times where they should be frequent; 0x100 up: after
+ * 0F.
+ */
 static const uint16_t opcodes[] = {
     0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x08, 0x09, 0x0a, 0x0b, 0x11, 0x13, 0x19, 0x1b, 0x21, 0x23,
     0x25, 0x28, 0x29, 0x2a, 0x2b, 0x2d, 0x31, 0x33, 0x35, 0x38, 0x39, 0x39, 0x3a, 0x3b, 0x3b, 0x3c,
@@ -119,10 +124,10 @@ static const uint16_t opcodes[] = {
     0xb4, 0xb8, 0xb9, 0xbf, 0xc0, 0xc1, 0xc1, 0xc2, 0xc3, 0xc6, 0xc7, 0xc8, 0xc9, 0xcc, 0xd0, 0xd1,
     0xd3, 0xd3, 0xe0, 0xe2, 0xe3, 0xe8, 0xe9, 0xeb, 0xf5, 0xf6, 0xf7, 0xf7, 0xf8, 0xf9, 0xfc, 0xfd,
     0xfe, 0xff, 0xff,
-    0x140, 0x142, 0x143, 0x144, 0x145, 0x146, 0x147, 0x148, 0x14c, 0x14d, 0x14e, 0x14f, 0x180, 0x184,
-    0x185, 0x192, 0x193, 0x194, 0x195, 0x19c, 0x19f, 0x1a2, 0x1a3, 0x1a4, 0x1a5, 0x1ab, 0x1ac, 0x1ad,
-    0x1af, 0x1b0, 0x1b1, 0x1b3, 0x1b6, 0x1b6, 0x1b7, 0x1b7, 0x1ba, 0x1bb, 0x1bc, 0x1bd, 0x1be, 0x1bf,
-    0x1c0, 0x1c1, 0x1c7, 0x1c8, 0x1cb,
+    0x140, 0x142, 0x143, 0x144, 0x145, 0x146, 0x147, 0x148, 0x14c, 0x14d, 0x14e, 0x14f, 0x180,
+    0x184, 0x185, 0x192, 0x193, 0x194, 0x195, 0x19c, 0x19f, 0x1a2, 0x1a3, 0x1a4, 0x1a5, 0x1ab,
+    0x1ac, 0x1ad, 0x1af, 0x1b0, 0x1b1, 0x1b3, 0x1b6, 0x1b6, 0x1b7, 0x1b7, 0x1ba, 0x1bb, 0x1bc,
+    0x1bd, 0x1be, 0x1bf, 0x1c0, 0x1c1, 0x1c7, 0x1c8, 0x1cb,
 };
 
 static struct code random_insn(struct rng *r)
@@ -188,7 +193,7 @@ static struct program random_program(uint64_t seed)
     return p;
 }
 
-/* --- machines ------------------------------------------------------------------------------------ */
+/* --- machines --------------------------------------------------------------------------------- */
 
 static void poke32(struct fixture *f, uint32_t at, uint32_t v)
 {

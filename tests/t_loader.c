@@ -1,6 +1,6 @@
 /*
- * Direct kernel boot: what is refused, and what a Linux bzImage or a multiboot kernel finds in memory
- * when the option ROM has asked.
+ * Direct kernel boot: what is refused, and what a Linux bzImage or a multiboot kernel finds in
+ * memory when the option ROM has asked.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -37,7 +37,8 @@ static void rig_end(struct rig *r)
     free(r->ram);
 }
 
-static bool init(struct rig *r, const void *kernel, size_t len, const char *initrd, const char *append)
+static bool init(struct rig *r, const void *kernel, size_t len, const char *initrd,
+                 const char *append)
 {
     r->e.text[0] = 0;
     loader_free(&r->l);
@@ -215,7 +216,10 @@ static void put_header(uint8_t *p, uint32_t flags)
     put32(p + 8, 0u - 0x1badb002u - flags);
 }
 
-/* An ELF file: one segment of 64 bytes (200 in memory) at C0200000, that is 200000, and one to be skipped. */
+/*
+ * An ELF file: one segment of 64 bytes (200 in memory) at C0200000, that is 200000, and one to be
+ * skipped.
+ */
 static void make_elf(uint8_t *k)
 {
     memset(k, 0, 8192);

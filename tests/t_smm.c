@@ -1,8 +1,8 @@
 /*
  * System management mode: state on entry, the state save map, RSM and what makes it fail, SMI#, NMI
- * and INIT# while it lasts, restart of HLT and of I/O instructions, SMBASE, the A20 gate, snapshots;
- * on the board the APM port, the SMRAM behind the video memory, the local APIC, and SeaBIOS, which
- * uses all of that.  Expected values are written from the SDM, vol. 3 chapter 34.
+ * and INIT# while it lasts, restart of HLT and of I/O instructions, SMBASE, the A20 gate,
+ * snapshots; on the board the APM port, the SMRAM behind the video memory, the local APIC, and
+ * SeaBIOS, which uses all of that.  Expected values are written from the SDM, vol. 3 chapter 34.
  */
 #include <stdio.h>
 #include <string.h>
@@ -122,7 +122,8 @@ START_TEST(save_map)
     ck_assert_uint_eq(map32(&f, 0x7ff4), 2 | FLAG_IF | FLAG_CF | FLAG_DF | FLAG_ID);
     ck_assert_uint_eq(map32(&f, 0x7ff0), FIX_CODE);
     for (n = 0; n < 8; n++) { /* EDI at 7FECh down to EAX at 7FD0h */
-        ck_assert_uint_eq(map32(&f, 0x7fd0 + n * 4), n == REG_ESP ? FIX_STACK : 0x11111111u * (n + 1));
+        ck_assert_uint_eq(map32(&f, 0x7fd0 + n * 4),
+                          n == REG_ESP ? FIX_STACK : 0x11111111u * (n + 1));
     }
     ck_assert_uint_eq(map32(&f, 0x7fcc), 0xffff0ff1);
     ck_assert_uint_eq(map32(&f, 0x7fc8), 0x000d0402);

@@ -514,7 +514,9 @@ START_TEST(double_precision_against_precision_control)
 }
 END_TEST
 
-/* Random bits, often with an exponent near one end, near another operand's, or a sparse fraction. */
+/*
+ * Random bits, often with an exponent near one end, near another operand's, or a sparse fraction.
+ */
 static uint64_t awkward64(uint64_t *seed, uint64_t near)
 {
     uint64_t v = 0;
@@ -539,7 +541,10 @@ static uint64_t awkward64(uint64_t *seed, uint64_t near)
     }
 }
 
-/* What the host's arithmetic may answer is what the integers answer, and raises nothing but "inexact". */
+/*
+ * What the host's arithmetic may answer is what the integers answer, and raises nothing but
+ * "inexact".
+ */
 START_TEST(host_arithmetic)
 {
     static uint64_t (*const wide[])(uint64_t, uint64_t, struct sf_status *) = {f64_add, f64_sub,
@@ -744,7 +749,7 @@ START_TEST(logarithms_and_power)
 }
 END_TEST
 
-/* --- against 600-bit arithmetic ------------------------------------------------------------------ */
+/* --- against 600-bit arithmetic --------------------------------------------------------------- */
 
 enum transcendental { F2XM1, FSIN, FCOS, FPTAN, FPATAN, FYL2X, FYL2XP1 };
 

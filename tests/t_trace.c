@@ -256,7 +256,7 @@ START_TEST(real_mode)
 }
 END_TEST
 
-/* --- code that changes, against a processor that decodes every instruction anew ------------------ */
+/* --- code that changes, against a processor that decodes every instruction anew --------------- */
 
 static uint32_t random_next(uint32_t *seed)
 {

@@ -1,17 +1,19 @@
 /*
  * Build-time generator of the specialised handlers.
  *
- * It holds the bodies of handlers.inc as text and prints copies in which register operands and addresses are
- * constants, flags that nobody reads are not computed (nf_ functions of sem.inc), or a conditional branch is
- * joined to the instruction before it.  Nothing is known here about what an instruction does.
+ * It holds the bodies of handlers.inc as text and prints copies in which register operands and
+ * addresses are constants, flags that nobody reads are not computed (nf_ functions of sem.inc), or
+ * a conditional branch is joined to the instruction before it.  Nothing is known here about what an
+ * instruction does.
  *
- *   fastgen DIR   writes DIR/fastgen0.c .. (functions of the tail shape), DIR/fastgen_goto.inc (labels of the goto
- *                 shape, a subset) and DIR/fastgen_rows.inc (what specialise.c searches, for either shape)
+ *   fastgen DIR   writes DIR/fastgen0.c .. (functions of the tail shape), DIR/fastgen_goto.inc
+ *                 (labels of the goto shape, a subset) and DIR/fastgen_rows.inc (what specialise.c
+ *                 searches, for either shape)
  *
  * The table `rows` says which form is specialised over what, natively and for the goto shape:
  *   d, s   destination and source register (8 each); D: both in one, the same register (TEST r,r)
- *   B A N V G  address: [base+disp], [disp], [base+index*scale+disp] with scale 1 or the operand size, the same
- *          with the scale from the record, any address from the record
+ *   B A N V G  address: [base+disp], [disp], [base+index*scale+disp] with scale 1 or the operand
+ *          size, the same with the scale from the record, any address from the record
  *   comma  separates families, an empty text means none
  */
 #include <stdarg.h>
@@ -23,7 +25,7 @@
 
 #define UNITS 8
 
-/* --- the generic bodies as text ---------------------------------------------------------------- */
+/* --- the generic bodies as text --------------------------------------------------------------- */
 
 struct body {
     const char *name, *text;
@@ -48,7 +50,7 @@ static const char *body_text(const char *name)
     exit(1);
 }
 
-/* --- what is specialised ------------------------------------------------------------------------ */
+/* --- what is specialised ---------------------------------------------------------------------- */
 
 enum { PLAIN, NO_FLAGS, FUSED, VARIANTS };
 #define BIT(v) (1u << (v))
@@ -64,7 +66,7 @@ struct row {
 /* Conditions worth joining: all but O, NO, P, NP. */
 static const unsigned char fused_cc[] = {2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15};
 
-/* --- text --------------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 struct text {
     char s[2048];
@@ -119,7 +121,7 @@ static void need(unsigned found, const char *name, const char *what)
     }
 }
 
-/* --- one handler ---------------------------------------------------------------------------------- */
+/* --- one handler ------------------------------------------------------------------------------ */
 
 struct choice {
     int dst, src, base, index, scale, cc; /* -1: not fixed; base 8: none */
@@ -233,7 +235,7 @@ static void handler_name(struct text *t, const char *name, const struct choice *
     }
 }
 
-/* --- families ------------------------------------------------------------------------------------- */
+/* --- families --------------------------------------------------------------------------------- */
 
 /* Where the handlers of one shape go. */
 struct output {
@@ -335,7 +337,7 @@ static void emit_rows(struct output *o)
     }
 }
 
-/* --- files ---------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static FILE *create(const char *dir, const char *name)
 {
@@ -376,7 +378,8 @@ static void write_native(const char *dir, FILE *rows_file)
         char name[32];
         snprintf(name, sizeof name, "fastgen%u.c", k);
         FILE *f = create(dir, name);
-        fprintf(f, "#define FAST_UNIT_TABLE fast_unit%u\n#define FAST_UNIT_BODIES \"cpu/fastbody%u.inc\"\n"
+        fprintf(f, "#define FAST_UNIT_TABLE fast_unit%u\n"
+                   "#define FAST_UNIT_BODIES \"cpu/fastbody%u.inc\"\n"
                    "#include \"cpu/fast_unit.h\"\n", k, k);
         finish(f);
         total += o.count[k];

@@ -1,6 +1,6 @@
 /*
- * What the specialised layer contains (notation: fastgen.c).  Rows were chosen from the share of forms in a
- * whole Linux boot and its programs; a form is in or out for all registers alike.
+ * What the specialised layer contains (notation: fastgen.c).  Rows were chosen from the share of
+ * forms in a whole Linux boot and its programs; a form is in or out for all registers alike.
  */
 #define P BIT(PLAIN)
 #define NF BIT(NO_FLAGS)
@@ -81,11 +81,11 @@ static const struct row rows[] = {
 
     /* conditions and bits */
     {"setb setnb setz setnz setbe setnbe sets setns setl setnl setle setnle", "_r", P, "d", ""},
-    {"cmovb32 cmovnb32 cmovz32 cmovnz32 cmovbe32 cmovnbe32 cmovs32 cmovns32 cmovl32 cmovnl32 cmovle32 "
-     "cmovnle32",
+    {"cmovb32 cmovnb32 cmovz32 cmovnz32 cmovbe32 cmovnbe32 cmovs32 cmovns32 cmovl32 cmovnl32 "
+     "cmovle32 cmovnle32",
      "_rr", P, "ds", ""},
-    {"cmovb32 cmovnb32 cmovz32 cmovnz32 cmovbe32 cmovnbe32 cmovs32 cmovns32 cmovl32 cmovnl32 cmovle32 "
-     "cmovnle32",
+    {"cmovb32 cmovnb32 cmovz32 cmovnz32 cmovbe32 cmovnbe32 cmovs32 cmovns32 cmovl32 cmovnl32 "
+     "cmovle32 cmovnle32",
      "_rm", P, "dG", ""},
     {"bt32 bts32 btr32", "_rr", P, "ds", ""},
     {"bt32 bts32 btr32", "_ri", P, "d", ""},

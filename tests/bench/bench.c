@@ -1,13 +1,14 @@
 /*
- * make bench: our own kernels (bench.asm) and a boot of the demo, on Oxbow and on the emulators that are
- * installed.
+ * make bench: our own kernels (bench.asm) and a boot of the demo, on Oxbow and on the emulators
+ * that are installed.
  *
  *   bench [-n ROUNDS] [-w BASELINE] [-b BASELINE] OXBOW BENCH.IMG DEMO.IMG
  *
- * Time is the CPU time of the emulator's process when a line of the guest arrives; of all rounds the least counts.  The
- * first column of ratios is a kernel against the geometric mean of all kernels in the same run, which depends little on
- * the host: it is what the baseline holds (-b compares, -w writes).  The others are Oxbow / the other emulator.
- * Status 1 when a kernel is slower by a third than the baseline, or answers something else than the other emulators do.
+ * Time is the CPU time of the emulator's process when a line of the guest arrives; of all rounds
+ * the least counts.  The first column of ratios is a kernel against the geometric mean of all
+ * kernels in the same run, which depends little on the host: it is what the baseline holds (-b
+ * compares, -w writes).  The others are Oxbow / the other emulator.  Status 1 when a kernel
+ * is slower by a third than the baseline, or answers something else than the other emulators do.
  */
 #define _DEFAULT_SOURCE
 #include <errno.h>
@@ -114,7 +115,9 @@ static void exec_peer(const struct bench *b, unsigned peer)
     _exit(127);
 }
 
-/* Bochs sends its serial port to a FIFO; it comes with its debugger, which has to be told to go on. */
+/*
+ * Bochs sends its serial port to a FIFO; it comes with its debugger, which has to be told to go on.
+ */
 static int bochs_port(const struct bench *b)
 {
     char text[1024], fifo[128];
@@ -301,7 +304,8 @@ static bool report(const struct bench *b, const char *old)
     unsigned counts[PEERS] = {0}, k, p;
     bool good = true;
 
-    printf("%-10s%12s%12s%12s%12s%12s\n", "kernel", "CPU ms", "/ mean", "baseline", "/ qemu-tcg", "/ bochs");
+    printf("%-10s%12s%12s%12s%12s%12s\n", "kernel", "CPU ms", "/ mean", "baseline", "/ qemu-tcg",
+           "/ bochs");
     for (k = 0; k < b->n; k++) {
         const struct result *r = &b->r[k];
         double ratio = r->s[OXBOW] / mean, was = baseline(old, r->name);
@@ -372,7 +376,8 @@ int main(int argc, char **argv)
         }
     }
     if (argc - optind != 3 || rounds < 1) {
-        fprintf(stderr, "usage: bench [-n ROUNDS] [-b BASELINE] [-w BASELINE] OXBOW BENCH.IMG DEMO.IMG\n");
+        fprintf(stderr, "usage: bench [-n ROUNDS] [-b BASELINE] [-w BASELINE] "
+                        "OXBOW BENCH.IMG DEMO.IMG\n");
         return 2;
     }
     b.program = argv[optind];
