@@ -109,7 +109,7 @@ ALWAYS_INLINE void flags_set_oszapc(struct cpu *c, uint32_t f)
     c->fres = res | cf << FRES_CF_SHIFT;
     c->faux = (res & 0x7fffffefu) | ((f >> 4) & 1) << 4 | of_in << 31 |
               (uint64_t)((f >> 7) & 1) << FAUX_SF_SHIFT |
-                (uint64_t)(~(f >> 2) & 1) << FAUX_PF_SHIFT;
+              (uint64_t)(~(f >> 2) & 1) << FAUX_PF_SHIFT;
 }
 
 /* Changes CF only. */
