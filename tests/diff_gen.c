@@ -1120,7 +1120,9 @@ static enum plan add_insn(struct diff_gen *g, struct diff_core *c, unsigned clas
         core_set_code(c, t);
     }
     t->at[t->n + 1] = (uint8_t)t->len;
-    return diff_plan(c, t, t->n);
+    enum plan p = diff_plan(c, t, t->n);
+    /* Aiming may have made it longer: then what comes behind it would be a part of it. */
+    return t->d[t->n].len == m.len ? p : PLAN_DROP;
 }
 
 void gen_test(struct diff_gen *g, struct diff_core *c, unsigned class, uint64_t number,

@@ -208,7 +208,7 @@ START_TEST(demo_fails)
     ck_assert_int_eq(run("timeout 0.5\nboot -m 16\nwait serial never\n"), SCRIPT_TIMEOUT);
     ck_assert_int_eq(run("boot -hda no-such-file.img\n"), SCRIPT_BAD);
     ck_assert_int_eq(run("boot\nmedia hda none\n"), SCRIPT_BAD);
-    ck_assert_int_eq(run("boot -nic user,link=off\nlink 1 on\nlink 1 off\nsleep 0.01\n"),
+    ck_assert_int_eq(run("boot -device ne2k_pci,link=off\nlink 1 on\nlink 1 off\nsleep 0.01\n"),
                      SCRIPT_PASSED);
     ck_assert_int_eq(run("boot\nlink 1 on\n"), SCRIPT_BAD);
     ck_assert_int_eq(run("boot\nsleep 1\npoint 1 1\n"), SCRIPT_FAILED); /* no driver */
