@@ -439,14 +439,17 @@ static bool source_fault(const struct decoded *d, const struct diff_result *r)
 }
 
 /*
- * The host takes a 10-byte operand as 8 and 2 bytes: a page fault or an alignment check of the
- * first may come before the limit fault of the second.
+ * The host takes a 10-byte operand as 8 and 2 bytes, and a 16:32 pointer as 4 and 2: a page fault
+ * or an alignment check of the first may come before the limit fault of the second.
  */
 static bool split_operand(const struct decoded *d, const struct diff_result *r, uint32_t la)
 {
-    bool ten = d->has_mem && d->noperands && d->o[0].kind == OK_MEM && d->o[0].size == 10;
+    bool split = false;
 
-    return ten && (r->trap == EXC_GP || r->trap == EXC_SS) &&
+    for (unsigned n = 0; n < d->noperands; n++) {
+        split = split || (d->o[n].kind == OK_MEM && (d->o[n].size == 10 || d->o[n].size == 6));
+    }
+    return split && (r->trap == EXC_GP || r->trap == EXC_SS) &&
            (la - WIN_LA > WIN_SIZE - 10 || (r->s.eflags & FLAG_AC));
 }
 
