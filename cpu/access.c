@@ -582,38 +582,11 @@ uint64_t insn_reg(const struct cpu *c, unsigned off, unsigned size)
     }
 }
 
-void insn_set_reg(struct cpu *c, unsigned off, unsigned size, uint64_t v)
-{
-    switch (size) {
-    case 1:
-        R8(off) = (uint8_t)v;
-        break;
-    case 2:
-        R16(off) = (uint16_t)v;
-        break;
-    case 4:
-        R32(off) = (uint32_t)v;
-        break;
-    default:
-        R64(off) = v;
-        break;
-    }
-}
-
 bool insn_read(struct cpu *c, const struct insn *i, unsigned off, unsigned size, uint64_t *v)
 {
     if (i->flags & INSN_MEM) {
         return mem_read(c, i->seg, insn_ea(c, i), size, v);
     }
     *v = insn_reg(c, off, size);
-    return true;
-}
-
-bool insn_write(struct cpu *c, const struct insn *i, unsigned off, unsigned size, uint64_t v)
-{
-    if (i->flags & INSN_MEM) {
-        return mem_write(c, i->seg, insn_ea(c, i), size, v);
-    }
-    insn_set_reg(c, off, size, v);
     return true;
 }

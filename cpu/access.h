@@ -85,10 +85,8 @@ ALWAYS_INLINE uint32_t insn_ea(const struct cpu *c, const struct insn *i)
 
 /* The E operand: register at byte offset `off` (for its size) or the memory operand. */
 bool insn_read(struct cpu *c, const struct insn *i, unsigned off, unsigned size, uint64_t *v);
-bool insn_write(struct cpu *c, const struct insn *i, unsigned off, unsigned size, uint64_t v);
 /* Register by byte offset as the translator stores them. */
 uint64_t insn_reg(const struct cpu *c, unsigned off, unsigned size);
-void insn_set_reg(struct cpu *c, unsigned off, unsigned size, uint64_t v);
 
 /*
  * Where a direct access of `size` bytes at la is, NULL: look closer.  Nothing else is to be

@@ -71,7 +71,6 @@ void cpu_nmi(struct cpu *c);                  /* NMI edge */
 void cpu_smi(struct cpu *c);
 bool cpu_has_smm(const struct cpu *c);
 void cpu_set_a20(struct cpu *c, bool enabled);
-bool cpu_halted(const struct cpu *c);
 bool cpu_has_apic(const struct cpu *c);       /* the model has a local APIC */
 
 /* Bus client calls: connect them with bus_set_client(mem, ...) (the board does). */

@@ -82,11 +82,6 @@ void cpu_set_a20(struct cpu *c, bool enabled)
     }
 }
 
-bool cpu_halted(const struct cpu *c)
-{
-    return c->halted;
-}
-
 void cpu_skip_to(struct cpu *c, uint64_t icount)
 {
     if (icount > c->icount) {
