@@ -14,12 +14,22 @@
 #include "memory/err.h"
 
 /*
- * 32-bit port of the ROM.  Any write loads; then reads give in turn: 1 kind (1 Linux: real mode;
- * 2 multiboot: flat 32-bit), then Linux: real-mode segment; multiboot: entry EIP, EBX.
+ * 32-bit port of the ROM.  Writing LOADER_ASK_KIND makes the next read give the kind (1 Linux: real
+ * mode; 2 multiboot: flat 32-bit).  Any other write loads; then reads give in turn: kind, then
+ * Linux: real-mode segment; multiboot: entry EIP, EBX.
  */
 #define LOADER_PORT 0x5e0
+#define LOADER_ASK_KIND 1
 
 enum loader_kind { LOADER_NONE, LOADER_LINUX, LOADER_MULTIBOOT };
+
+/* A piece of a multiboot kernel, or its module: bytes, then zeros up to memsz. */
+struct loader_part {
+    uint32_t to, memsz, filesz;
+    const uint8_t *src;
+};
+
+enum { LOADER_PARTS = 64 };
 
 struct loader {
     enum loader_kind kind;
@@ -28,6 +38,11 @@ struct loader {
     size_t kernel_len, initrd_len;
     uint64_t ram_size;
     struct bus *mem;
+    /* Where everything goes, settled when the machine is made: */
+    uint32_t initrd_at;
+    uint32_t entry, block; /* multiboot; the block is stack, information structure and its data */
+    struct loader_part part[LOADER_PARTS];
+    unsigned parts;
     uint32_t answer[4]; /* what the ROM reads next */
     uint32_t answers, next;
 };

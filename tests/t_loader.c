@@ -80,6 +80,8 @@ static void make_linux(uint8_t *k, size_t len, unsigned version)
     put32(k + 0x21c, 0);
     put32(k + 0x22c, 0x37ffffff);
     put32(k + 0x238, 100);
+    put64(k + 0x258, 0x100000);
+    put32(k + 0x260, 0x200000);
 }
 
 START_TEST(without_kernel)
@@ -157,6 +159,69 @@ START_TEST(linux_kernel)
     /* A second write loads again. */
     bus_write(r.io, LOADER_PORT, 4, 0);
     ck_assert_uint_eq(answer(&r), LOADER_LINUX);
+    rig_end(&r);
+}
+END_TEST
+
+/* Where the RAM disk may lie, and what is refused before a kernel would run over it. */
+START_TEST(linux_memory)
+{
+    static uint8_t k[20000];
+    static char disk[2 << 20];
+    struct rig r;
+    rig_new(&r);
+    make_linux(k, sizeof k, 0x20c);
+    memset(disk, 'd', sizeof disk - 1);
+    put64(k + 0x258, 0x400000);
+    put32(k + 0x260, 0x800000); /* the kernel unpacks itself up to 12 MB */
+    ck_assert(init(&r, k, sizeof k, disk, NULL));
+    load(&r);
+    ck_assert_uint_ge(get32(r.ram + 0x10218), 0xc00000);
+    ck_assert_uint_le(get32(r.ram + 0x10218) + sizeof disk - 1, RAM - 0x100000);
+    put32(k + 0x260, 0xa00000);
+    ck_assert(!init(&r, k, sizeof k, disk, NULL));
+    ck_assert_msg(strstr(r.e.text, "need more memory") != NULL, "%s", r.e.text);
+    ck_assert(init(&r, k, sizeof k, NULL, NULL));
+    put32(k + 0x260, 0xc01000);
+    refused(&r, k, sizeof k, "need more memory");
+    put32(k + 0x260, 0xffffffff);
+    refused(&r, k, sizeof k, "need more memory");
+    put64(k + 0x258, UINT64_MAX);
+    refused(&r, k, sizeof k, "need more memory");
+    put64(k + 0x258, 0);
+    put32(k + 0x260, 0x300000);
+    put32(k + 0x22c, 0x5fffff); /* the RAM disk below 6 MB */
+    ck_assert(init(&r, k, sizeof k, disk, NULL));
+    load(&r);
+    ck_assert_uint_eq(get32(r.ram + 0x10218), 0x400000);
+    put32(k + 0x22c, 0x5ffffd);
+    ck_assert(init(&r, k, sizeof k, "x", NULL));
+    ck_assert(!init(&r, k, sizeof k, disk, NULL));
+    ck_assert_msg(strstr(r.e.text, "ends below 5 MB") != NULL, "%s", r.e.text);
+    put32(k + 0x22c, 0);
+    ck_assert(!init(&r, k, sizeof k, "x", NULL));
+    /* A setup part as long as there is room for, and one sector more. */
+    make_linux(k, sizeof k, 0x20c);
+    k[0x1f1] = 75;
+    refused(&r, k, sizeof k, "cut off");
+    rig_end(&r);
+}
+END_TEST
+
+START_TEST(linux_setup_size)
+{
+    static uint8_t k[80 * 512];
+    struct rig r;
+    rig_new(&r);
+    make_linux(k, sizeof k, 0x20c);
+    k[0x1f1] = 75;
+    memset(k + SETUP, 0x11, 71 * 512);
+    ck_assert(init(&r, k, sizeof k, NULL, NULL));
+    load(&r);
+    ck_assert_uint_eq(r.ram[0x10000 + 76 * 512 - 1], 0x11);
+    ck_assert_uint_eq(r.ram[0x100000], 0x22);
+    k[0x1f1] = 76;
+    refused(&r, k, sizeof k, "the setup part of this Linux kernel has 39424 bytes");
     rig_end(&r);
 }
 END_TEST
@@ -274,7 +339,7 @@ START_TEST(multiboot_elf)
 }
 END_TEST
 
-/* Segments outside of memory or of the file, and a table that runs out of it, do no harm. */
+/* Segments outside of memory or of the file, and a table that runs out of it, are refused. */
 START_TEST(damaged_elf)
 {
     static uint8_t k[8192];
@@ -282,19 +347,198 @@ START_TEST(damaged_elf)
     rig_new(&r);
     make_elf(k);
     put32(k + 100, 8000);
+    refused(&r, k, 8000 + 63, "cut off");
     put32(k + 112, 0xffffffff);
+    refused(&r, k, sizeof k, "cut off");
+    make_elf(k);
     put32(k + 116, 0xffffffff);
-    put32(k + 108, RAM - 100);
-    ck_assert(init(&r, k, sizeof k, NULL, NULL));
-    load(&r);
+    refused(&r, k, sizeof k, "wants to lie at 200000h to 1001FFFFEh, and there is no memory");
     make_elf(k);
     put32(k + 28, 8190);
-    ck_assert(init(&r, k, sizeof k, NULL, NULL));
-    load(&r);
+    refused(&r, k, sizeof k, "cut off");
     make_elf(k);
+    put32(k + 108, RAM - 199);
+    refused(&r, k, sizeof k, "wants to lie at FFFF39h to 1000000h");
+    put32(k + 108, RAM - 200);
+    ck_assert(init(&r, k, sizeof k, NULL, NULL));
     put32(k + 108, 0xf0000000);
+    refused(&r, k, sizeof k, "no memory for it");
+    /* The extended BIOS data area, the display, the BIOS. */
+    put32(k + 108, 0x9fc00 - 200);
+    ck_assert(init(&r, k, sizeof k, NULL, NULL));
+    put32(k + 108, 0x9fc00 - 199);
+    refused(&r, k, sizeof k, "no memory for it");
+    put32(k + 108, 0xfffff);
+    refused(&r, k, sizeof k, "no memory for it");
+    make_elf(k);
+    put_header(k + 256, 8 | 3);
+    refused(&r, k, sizeof k, "something unknown (flags Bh)");
+    rig_end(&r);
+}
+END_TEST
+
+/* Segments that lie over each other are each copied once; their sum is bounded. */
+START_TEST(many_segments)
+{
+    static uint8_t k[8192];
+    struct rig r;
+    rig_new(&r);
+    make_elf(k);
+    memset(k + 64, 0, 4000);
+    put_header(k + 7000, 3);
+    put16(k + 44, 70);
+    for (unsigned n = 0; n < 70; n++) {
+        put32(k + 64 + n * 32, 1);
+        put32(k + 64 + n * 32 + 12, 0x100000);
+        put32(k + 64 + n * 32 + 20, n < 63 ? 1 : 0);
+    }
+    ck_assert(init(&r, k, sizeof k, NULL, NULL));
+    put32(k + 64 + 63 * 32 + 20, 1);
+    refused(&r, k, sizeof k, "more than 63 segments");
+    for (unsigned n = 0; n < 3; n++) {
+        put32(k + 64 + n * 32 + 20, 6 << 20);
+    }
+    refused(&r, k, sizeof k, "no memory for it");
+    rig_end(&r);
+}
+END_TEST
+
+/*
+ * Whatever a kernel fills: what the loader adds (a stack of 1 KB and the information structure, its
+ * strings, list of modules, map, and the module) lies in memory that is nobody else's.
+ */
+struct span {
+    uint32_t from, to;
+};
+
+static void apart(const struct span *s, unsigned n, unsigned line)
+{
+    for (unsigned a = 0; a < n; a++) {
+        ck_assert_msg(s[a].to <= 0x9fc00 || s[a].from >= 0x100000, "row %u: %x to %x", line,
+                      (unsigned)s[a].from, (unsigned)s[a].to);
+        ck_assert_uint_le(s[a].to, RAM);
+        for (unsigned b = 0; b < a; b++) {
+            ck_assert_msg(s[a].to <= s[b].from || s[b].to <= s[a].from,
+                          "row %u: %x to %x and %x to %x", line, (unsigned)s[a].from,
+                          (unsigned)s[a].to, (unsigned)s[b].from, (unsigned)s[b].to);
+        }
+    }
+}
+
+static void loaded_apart(uint32_t first, uint32_t first_size, uint32_t second,
+                         uint32_t second_size, uint32_t module_size, unsigned line)
+{
+    static uint8_t k[8192];
+    char *module = malloc(module_size + 1), words[5000];
+    struct rig r;
+    rig_new(&r);
+    make_elf(k);
+    put32(k + 64, 1);
+    put32(k + 76, first);
+    put32(k + 84, first_size);
+    put32(k + 108, second);
+    put32(k + 112, 0);
+    put32(k + 116, second_size);
+    memset(module, 'm', module_size);
+    module[module_size] = 0;
+    memset(words, 'w', sizeof words - 1);
+    words[sizeof words - 1] = 0;
+    ck_assert_msg(init(&r, k, sizeof k, module, words), "row %u: %s", line, r.e.text);
+    load(&r);
+    answer(&r);
+    uint32_t info = answer(&r);
+    const uint8_t *f = r.ram + info, *mod = r.ram + get32(f + 24);
+    const struct span s[] = {
+        {first, first + first_size}, {second, second + second_size}, {info - 0x400, info + 116},
+        {get32(f + 16), get32(f + 16) + sizeof words}, {get32(f + 24), get32(f + 24) + 16},
+        {get32(f + 48), get32(f + 48) + get32(f + 44)}, {get32(f + 64), get32(f + 64) + 6},
+        {get32(mod), get32(mod + 4)}};
+    apart(s, ARRAY_LEN(s), line);
+    ck_assert_uint_eq(get32(mod) & 0xfff, 0);
+    ck_assert_uint_eq(get32(mod + 4) - get32(mod), module_size);
+    ck_assert_int_eq(memcmp(r.ram + get32(mod), module, module_size), 0);
+    ck_assert_str_eq((const char *)r.ram + get32(f + 16), words);
+    ck_assert_str_eq((const char *)r.ram + get32(f + 64), "oxbow");
+    for (unsigned n = 0; n < 2; n++) {
+        ck_assert_uint_eq(r.ram[s[n].from], 0);
+        ck_assert_uint_eq(r.ram[s[n].to - 1], 0);
+    }
+    rig_end(&r);
+    free(module);
+}
+
+START_TEST(nothing_overlaps)
+{
+    static const uint32_t row[][5] = {
+        {0x100000, 0x10000, 0x200000, 0x1000, 0x100},  /* as usual */
+        {0x8000, 0x6000, 0x100000, 1, 0x5000},         /* over the preferred place */
+        {0x9000, 1, 0xa001, 0x1000, 0x100},            /* a page between is too small */
+        {0, 0x9fc00, 0x100000, 0x1000, 0x100},         /* all of base memory */
+        {0x9000, 0x96c00, 0x7000, 0x2000, 0x100},      /* room below the image only */
+        {0x1000, 0x8e000, 0x100000, 0x800000, 0x9000}, /* what is left belongs to ROMs */
+        {0x100000, 0xefc000, 0x9000, 0x2000, 0x4000},  /* no room above: both below 640 KB */
+        {0xf00000, 0xf0000, 0x100000, 0x8000, 0x4000},
+        {0x1000, 0x6000, 0x100000, 0xefc000, 0x60000},
+    };
+    for (unsigned n = 0; n < ARRAY_LEN(row); n++) {
+        loaded_apart(row[n][0], row[n][1], row[n][2], row[n][3], row[n][4], n);
+    }
+}
+END_TEST
+
+START_TEST(no_room_left)
+{
+    static uint8_t k[8192];
+    struct rig r;
+    rig_new(&r);
+    make_elf(k);
+    put32(k + 64, 1);
+    put32(k + 84, 0x9fc00);
+    put32(k + 108, 0x100000);
+    put32(k + 116, RAM - 0x140000 + 0x1000);
+    refused(&r, k, sizeof k, "need more memory than the machine has");
+    put32(k + 116, RAM - 0x140000 - 0x1000);
+    ck_assert(init(&r, k, sizeof k, NULL, NULL));
+    ck_assert(!init(&r, k, sizeof k, "x", NULL));
+    rig_end(&r);
+}
+END_TEST
+
+/* Base memory is what the BIOS data area says before the kernel lies over it. */
+START_TEST(base_memory)
+{
+    static uint8_t k[8192];
+    struct rig r;
+    rig_new(&r);
+    make_elf(k);
+    put32(k + 108, 0x400);
+    put16(r.ram + 0x413, 600);
     ck_assert(init(&r, k, sizeof k, NULL, NULL));
     load(&r);
+    answer(&r);
+    const uint8_t *f = r.ram + answer(&r), *map = r.ram + get32(f + 48);
+    ck_assert_uint_eq(r.ram[0x413], 0x33);
+    ck_assert_uint_eq(get32(f + 4), 600);
+    ck_assert_uint_eq(get64(map + 12), 600 << 10);
+    ck_assert_uint_eq(get64(map + 24 + 4), 600 << 10);
+    ck_assert_uint_eq(get64(map + 24 + 12), 40 << 10);
+    rig_end(&r);
+}
+END_TEST
+
+/* The first question loads nothing. */
+START_TEST(kind_only)
+{
+    static uint8_t k[8192];
+    struct rig r;
+    rig_new(&r);
+    make_elf(k);
+    ck_assert(init(&r, k, sizeof k, NULL, NULL));
+    ck_assert(loader_map(&r.l, r.io));
+    bus_write(r.io, LOADER_PORT, 4, LOADER_ASK_KIND);
+    ck_assert_uint_eq(answer(&r), LOADER_MULTIBOOT);
+    ck_assert_uint_eq(answer(&r), 0);
+    ck_assert_uint_eq(r.ram[0x200000], 0xcc);
     rig_end(&r);
 }
 END_TEST
@@ -324,6 +568,21 @@ START_TEST(multiboot_addresses)
     ck_assert(init(&r, k, sizeof k, NULL, NULL));
     bus_write(r.io, LOADER_PORT, 4, 0);
     ck_assert_uint_eq(r.ram[0x300fff], 0x44);
+    /* Addresses that can't be: the header outside of the image, ends before the start. */
+    put32(k + 76, 0x2fffff);
+    refused(&r, k, sizeof k, "contradict");
+    put32(k + 76, 0x300041);
+    refused(&r, k, sizeof k, "contradict");
+    put32(k + 76, 0x300040);
+    put32(k + 84, 0x2fffff);
+    refused(&r, k, sizeof k, "contradict");
+    put32(k + 84, 0x300800);
+    put32(k + 88, 0x3007ff);
+    refused(&r, k, sizeof k, "contradict");
+    put32(k + 84, 0x301001);
+    put32(k + 88, 0);
+    refused(&r, k, sizeof k, "cut off");
+    put32(k + 84, 0);
     /* Neither ELF nor addresses; addresses behind the end of the file. */
     put_header(k + 64, 3);
     refused(&r, k, sizeof k, "must be a 32-bit ELF file or carry load addresses");
@@ -335,4 +594,5 @@ START_TEST(multiboot_addresses)
 END_TEST
 
 FIX_SUITE("loader", without_kernel, bad_kernels, linux_kernel, video_modes, old_linux_kernel,
-          multiboot_elf, damaged_elf, multiboot_addresses)
+          linux_memory, linux_setup_size, multiboot_elf, damaged_elf, many_segments,
+          nothing_overlaps, no_room_left, base_memory, kind_only, multiboot_addresses)

@@ -3,11 +3,16 @@
 ; The firmware finds it as any other option ROM.  Its entry hooks INT 19h; when the firmware is ready to boot, the
 ; hook asks the machine (port 5E0h, devices/loader.c) to put the kernel into memory and jumps into it:
 ; Linux in real mode (boot protocol 2.x), multiboot in flat 32-bit protected mode.
+;
+; A multiboot kernel may come to lie anywhere below 640 KB, so on the stack, too: the ROM is in protected mode
+; and done with memory before it asks for it.
 
         bits 16
         org 0
 
 PORT    equ 0x5e0
+ASK_KIND equ 1
+LOAD    equ 0
 KIND_LINUX equ 1
 
         db 0x55, 0xaa
@@ -35,12 +40,15 @@ boot:
         and al, 0xfe
         out 0x92, al
         mov dx, PORT
-        xor eax, eax
-        out dx, eax                     ; load
+        mov eax, ASK_KIND
+        out dx, eax
         in eax, dx
         cmp al, KIND_LINUX
         jne multiboot
 
+        mov eax, LOAD
+        out dx, eax
+        in eax, dx
         in eax, dx                      ; segment of the real-mode part
         mov ds, ax
         mov es, ax
@@ -62,23 +70,19 @@ boot:
         retf
 
 multiboot:
-        in eax, dx
-        mov ecx, eax                    ; entry
-        in eax, dx
-        mov ebx, eax                    ; information structure
         push cs
         pop ds
         xor eax, eax
         mov ax, cs                      ; linear address of this ROM
         shl eax, 4
-        mov edx, eax
+        mov ebx, eax
         ; The ROM may be read-only: the descriptor-table pointer is built on the stack.
-        lea eax, [edx + gdt]
+        lea eax, [ebx + gdt]
         push eax
         push word gdt_end - gdt - 1
         mov bp, sp
         o32 lgdt [bp]
-        lea eax, [edx + flat]
+        lea eax, [ebx + flat]
         push dword 8
         push eax
         mov bp, sp
@@ -95,7 +99,15 @@ flat:
         mov fs, ax
         mov gs, ax
         mov ss, ax
-        mov esp, 0x7000
+        mov edx, PORT
+        mov eax, LOAD
+        out dx, eax
+        in eax, dx
+        in eax, dx
+        mov ecx, eax                    ; entry
+        in eax, dx
+        mov ebx, eax                    ; information structure; the loader keeps room for a stack below
+        mov esp, eax
         mov eax, 0x2badb002
         xor edx, edx
         xor esi, esi
