@@ -124,14 +124,24 @@ enum oxbow_stop {
     OXBOW_RESET,      /* a reset with no_reboot set */
     OXBOW_CRASH,      /* triple fault with no_reboot set */
     OXBOW_DEBUG_EXIT, /* isa-debug-exit; the value is oxbow_exit_value() */
+    OXBOW_INTERRUPTED, /* oxbow_interrupt() was called */
 };
 
 /*
  * Runs for up to `max` instructions (a guest that halts skips time to its next event, which
- * counts).  May overshoot to the end of the current trace (31 instructions).  After a stop other
- * than LIMIT and HELD further calls return the same.
+ * counts), and never for more than OXBOW_RUN_MAX.  May overshoot to the end of the current trace
+ * (31 instructions).  After a stop other than LIMIT, HELD and INTERRUPTED further calls return the
+ * same.
  */
+#define OXBOW_RUN_MAX ((uint64_t)1 << 48)
 enum oxbow_stop oxbow_run(struct oxbow *m, uint64_t max);
+/*
+ * Makes the present oxbow_run, or if there is none the next, return OXBOW_INTERRUPTED at the next
+ * boundary: within milliseconds of the host's time, whatever the guest does.  The only function
+ * that may be called from a signal handler or another thread while the machine runs.  It cuts a
+ * slice and nothing else: further calls of oxbow_run go on as if it had not happened.
+ */
+void oxbow_interrupt(struct oxbow *m);
 uint64_t oxbow_icount(const struct oxbow *m);
 uint64_t oxbow_ips(const struct oxbow *m);
 uint32_t oxbow_exit_value(const struct oxbow *m);

@@ -49,7 +49,7 @@ void cpu_init(struct cpu *c);
 const char *cpu_model_help(unsigned index);
 
 enum cpu_stop {
-    CPU_STOP_DEADLINE, /* icount reached `until` (or a kick made it return early) */
+    CPU_STOP_DEADLINE, /* icount reached `until` (or a kick or interrupt came first) */
     CPU_STOP_HALT,     /* HLT with nothing pending; time may be advanced to the next event */
     CPU_STOP_SHUTDOWN, /* triple fault */
 };
@@ -64,6 +64,12 @@ void cpu_skip_to(struct cpu *c, uint64_t icount);
 void cpu_limit(struct cpu *c, uint64_t until);
 /* Return from cpu_run at the next trace boundary. */
 void cpu_kick(struct cpu *c);
+/*
+ * The same from a signal handler or another thread: it stays asked for until it is taken, and
+ * cpu_run returns at once as long as it is.
+ */
+void cpu_interrupt(struct cpu *c);
+bool cpu_take_interrupt(struct cpu *c);
 
 void cpu_set_intr(struct cpu *c, bool level); /* INTR pin */
 void cpu_nmi(struct cpu *c);                  /* NMI edge */

@@ -45,6 +45,22 @@ void cpu_kick(struct cpu *c)
     force_exit(c);
 }
 
+/*
+ * Only the flag is touched: everything else belongs to the thread that runs the machine, which
+ * looks here between stretches (LOOK_UP), at boundaries of slow instructions and behind each port
+ * access, because a port access can cost the host as much as thousands of instructions.
+ */
+void cpu_interrupt(struct cpu *c)
+{
+    atomic_store_explicit(&c->interrupted, true, memory_order_release);
+}
+
+bool cpu_take_interrupt(struct cpu *c)
+{
+    return cpu_interrupted(c) &&
+           atomic_exchange_explicit(&c->interrupted, false, memory_order_acquire);
+}
+
 void cpu_set_intr(struct cpu *c, bool level)
 {
     c->intr = level;
@@ -129,7 +145,7 @@ static struct insn *leave(struct cpu *c, uint64_t eip, unsigned charge)
 ALWAYS_INLINE bool run_loop_wanted(const struct cpu *c)
 {
     uint64_t any = (c->eflags & FLAG_TF) | (c->dr[7] & 0xff) | (uint64_t)c->debug_trap |
-                   (uint64_t)(c->step | c->halted | c->shutdown);
+                   (uint64_t)(c->step | c->halted | c->shutdown | cpu_interrupted(c));
 
     return c->left <= 0 || any ||
            ((c->intr | c->nmi_pending | c->smi_pending) && interrupt_waiting(c));
@@ -223,6 +239,12 @@ static void sample_interrupts(struct cpu *c)
     }
 }
 
+/*
+ * Instructions between two looks at what other threads ask for.  Where a stretch ends makes no
+ * difference to the guest, as with slices (docs/timing.md).
+ */
+#define LOOK_UP 32768u
+
 /* One stretch of guest code: to the deadline, or one instruction when stepping or watching. */
 static void run_slice(struct cpu *c)
 {
@@ -238,7 +260,7 @@ static void run_slice(struct cpu *c)
 
     c->shadow = 0;
     c->step = (c->eflags & FLAG_TF) != 0;
-    cpu_slice_begin(c, one ? 1 : (int64_t)(c->until - c->icount));
+    cpu_slice_begin(c, one ? 1 : (int64_t)MIN(c->until - c->icount, LOOK_UP));
     cpu_execute(c, trace_lookup(c, one ? MODE_ONE : 0));
     cpu_slice_end(c);
     if (c->step) {
@@ -265,7 +287,7 @@ enum cpu_stop cpu_run(struct cpu *c, uint64_t until)
         if (c->shutdown) {
             return CPU_STOP_SHUTDOWN;
         }
-        if (c->kicked || c->icount >= c->until) {
+        if (c->kicked || cpu_interrupted(c) || c->icount >= c->until) {
             return CPU_STOP_DEADLINE;
         }
         if (c->halted) {

@@ -27,6 +27,11 @@ ALWAYS_INLINE struct insn *insn_next(struct insn *i)
     return i + 1;
 }
 
+ALWAYS_INLINE bool cpu_interrupted(const struct cpu *c)
+{
+    return atomic_load_explicit(&c->interrupted, memory_order_relaxed);
+}
+
 /*
  * Around cpu_execute(): at least n instructions, to the first trace boundary where they are done.
  */

@@ -78,7 +78,10 @@ static uint16_t port_operand(const struct cpu *c, const struct insn *i, unsigned
  */
 ALWAYS_INLINE struct insn *after_port(struct cpu *c, struct insn *i)
 {
-    return UNLIKELY(c->left <= (int64_t)i->idx) ? cpu_leave_next(c, i) : insn_next(i);
+    if (UNLIKELY(c->left <= (int64_t)i->idx || cpu_interrupted(c))) {
+        return cpu_leave_next(c, i);
+    }
+    return insn_next(i);
 }
 
 /* The permission bitmap decides, or breakpoints look at ports. */
@@ -198,7 +201,7 @@ static struct insn *run_string(struct cpu *c, struct insn *i, unsigned reg,
         if (count == 0) {
             return cpu_leave_next(c, i);
         }
-        if (!first && (c->left < 0 || (c->mode & MODE_ONE))) {
+        if (!first && (c->left < 0 || (c->mode & MODE_ONE) || cpu_interrupted(c))) {
             return cpu_leave_again(c, i);
         }
         if (!element(c, i)) {

@@ -14,6 +14,8 @@
 #ifndef OXBOW_CPU_STATE_H
 #define OXBOW_CPU_STATE_H
 
+#include <stdatomic.h>
+
 #include "cpu/cpu.h"
 #include "cpu/decode.h"
 #include "cpu/softfloat.h"
@@ -298,6 +300,7 @@ struct cpu {
     bool smm;
     bool init_pending;   /* INIT# waits for RSM */
     bool kicked;         /* leave cpu_run at the next boundary */
+    atomic_bool interrupted; /* the same, asked by cpu_interrupt() at any moment */
     bool step;           /* TF was set when the instruction began; cleared by any delivery */
     struct exception exc;
 

@@ -201,18 +201,32 @@ static void do_reset(struct oxbow *m)
     }
 }
 
+/* now + by, which does not wrap. */
+static uint64_t later(uint64_t now, uint64_t by)
+{
+    return by > UINT64_MAX - now ? UINT64_MAX : now + by;
+}
+
+/*
+ * Input that found no room is tried again behind the next event, and after this time; not at every
+ * call, because how a run is cut into slices may not matter.
+ */
+#define INPUT_RETRY_US 500
+
 static void take_input(struct oxbow *m, uint64_t now)
 {
     for (unsigned kind = 0; kind < INPUT_KINDS; kind++) {
         const struct input_event *ev;
+        if (now < m->input_retry[kind]) {
+            continue;
+        }
         while ((ev = input_due(&m->input, kind, now)) && pc_input(m, ev)) {
             input_take(&m->input, kind);
         }
+        m->input_retry[kind] =
+            ev ? later(now, sched_ips(m->sched) / 1000000u * INPUT_RETRY_US) : 0;
     }
 }
-
-/* Input that found no room is tried again after this time. */
-#define INPUT_RETRY_US 500
 
 static uint64_t next_deadline(const struct oxbow *m, uint64_t now, uint64_t end)
 {
@@ -220,7 +234,7 @@ static uint64_t next_deadline(const struct oxbow *m, uint64_t now, uint64_t end)
     t = MIN(t, input_next(&m->input, now));
     for (unsigned kind = 0; kind < INPUT_KINDS; kind++) {
         if (input_due(&m->input, kind, now)) {
-            t = MIN(t, now + sched_ips(m->sched) / 1000000u * INPUT_RETRY_US);
+            t = MIN(t, m->input_retry[kind]);
         }
     }
     return MAX(t, now);
@@ -242,14 +256,19 @@ static uint64_t host_ns(const struct oxbow *m)
 
 static enum oxbow_stop run(struct oxbow *m, uint64_t max)
 {
-    uint64_t now = cpu_icount(m->cpu), end = now + max;
+    uint64_t now = cpu_icount(m->cpu), end = later(now, MIN(max, OXBOW_RUN_MAX));
 
     while (m->stop == OXBOW_LIMIT) {
         uint64_t start = host_ns(m);
 
+        if (cpu_take_interrupt(m->cpu)) {
+            return OXBOW_INTERRUPTED;
+        }
         now = cpu_icount(m->cpu);
         take_input(m, now);
-        sched_run(m->sched, now);
+        if (sched_run(m->sched, now) && !sched_held(m->sched)) {
+            memset(m->input_retry, 0, sizeof m->input_retry);
+        }
         m->event_ns += host_ns(m) - start;
         if (sched_held(m->sched)) {
             return OXBOW_HELD;
@@ -288,6 +307,11 @@ enum oxbow_stop oxbow_run(struct oxbow *m, uint64_t max)
 
     m->run_ns += host_ns(m) - start;
     return stop;
+}
+
+void oxbow_interrupt(struct oxbow *m)
+{
+    cpu_interrupt(m->cpu);
 }
 
 uint64_t oxbow_icount(const struct oxbow *m)
@@ -407,15 +431,15 @@ uint64_t oxbow_type(struct oxbow *m, const char *text, uint64_t at)
         }
         if (key & 0x8000) {
             oxbow_key(m, 0x2a, true, at);
-            at += step;
+            at = later(at, step);
         }
         oxbow_key(m, key & 0x7fff, true, at);
-        at += step;
+        at = later(at, step);
         oxbow_key(m, key & 0x7fff, false, at);
-        at += step;
+        at = later(at, step);
         if (key & 0x8000) {
             oxbow_key(m, 0x2a, false, at);
-            at += step;
+            at = later(at, step);
         }
     }
     return at;
@@ -552,6 +576,9 @@ size_t oxbow_stats(struct oxbow *m, char *buf, size_t len)
 
 /* --- state ------------------------------------------------------------------------------------ */
 
+/* Version 1 tried input that had found no room at the start of every slice, too. */
+enum { MACHINE_VERSION = 2 };
+
 static const struct snap_field machine_fields[] = {
     SNAP_F(struct oxbow, ram_size, SNAP_U64),
     SNAP_F(struct oxbow, idle, SNAP_U64),
@@ -569,6 +596,7 @@ static const struct snap_field machine_fields[] = {
     SNAP_ARRAY(struct oxbow, loader.answer, SNAP_U32),
     SNAP_F(struct oxbow, loader.answers, SNAP_U32),
     SNAP_F(struct oxbow, loader.next, SNAP_U32),
+    SNAP_ARRAY_SINCE(struct oxbow, input_retry, SNAP_U64, 2),
     SNAP_END,
 };
 
@@ -663,7 +691,7 @@ static bool load_media(struct oxbow *m, struct snap_reader *r, struct err *e)
 static void save_all(struct oxbow *m, struct snap_writer *w)
 {
     snap_writer_init(w);
-    snap_begin(w, "machine", 1);
+    snap_begin(w, "machine", MACHINE_VERSION);
     snap_put_fields(w, machine_fields, m);
     snap_end(w);
     cpu_save(m->cpu, w);
@@ -692,9 +720,10 @@ bool oxbow_load(struct oxbow *m, const void *data, size_t len, struct err *e)
     struct snap_reader r;
     uint64_t ram_size = m->ram_size;
 
-    if (!snap_reader_init(&r, data, len, e) || !snap_open(&r, "machine", 1, e)) {
+    if (!snap_reader_init(&r, data, len, e) || !snap_open(&r, "machine", MACHINE_VERSION, e)) {
         return false;
     }
+    memset(m->input_retry, 0, sizeof m->input_retry);
     snap_get_fields(&r, machine_fields, m);
     if (m->ram_size != ram_size) {
         uint64_t saved = m->ram_size;

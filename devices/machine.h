@@ -29,6 +29,7 @@ struct oxbow {
     uint64_t bios_size;
     uint64_t idle;                /* instructions skipped in HLT */
     uint64_t run_ns, event_ns;    /* with cfg.host_ns: in oxbow_run, and in its events and input */
+    uint64_t input_retry[INPUT_KINDS]; /* what found no room is not tried before this icount */
     uint32_t exit_value;
     uint8_t stop;                 /* enum oxbow_stop; OXBOW_LIMIT while the machine lives */
     bool reset_asked, reset_hard;

@@ -199,12 +199,12 @@ void event_cancel(struct sched *s, struct event *e)
     }
 }
 
-void sched_run(struct sched *s, uint64_t now)
+bool sched_run(struct sched *s, uint64_t now)
 {
     unsigned fired = 0;
 
     if (s->running) {
-        return;
+        return false;
     }
     s->running = true;
     while (!s->holds && s->count && s->heap[0]->due <= now && fired++ < MAX_FIRED) {
@@ -228,6 +228,7 @@ void sched_run(struct sched *s, uint64_t now)
     }
     s->running = false;
     tell_deadline(s);
+    return fired != 0;
 }
 
 uint64_t clock_ticks(const struct sched *s, struct clock c, uint64_t t)

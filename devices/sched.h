@@ -61,8 +61,8 @@ ALWAYS_INLINE bool event_pending(const struct event *e)
     return e->due != UINT64_MAX;
 }
 
-/* Runs everything due at or before now. */
-void sched_run(struct sched *s, uint64_t now);
+/* Runs everything due at or before now; false: there was nothing. */
+bool sched_run(struct sched *s, uint64_t now);
 /* icount of the next event, UINT64_MAX when there is none. */
 uint64_t sched_next(const struct sched *s);
 

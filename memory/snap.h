@@ -30,6 +30,9 @@ struct snap_field {
      (uint32_t)(sizeof(((type *)0)->m) / snap_kind_size(k)), (k), 0}
 #define SNAP_SINCE(type, m, k, version)                                                        \
     {#m, (uint32_t)offsetof(type, m), 1, (k), (version)}
+#define SNAP_ARRAY_SINCE(type, m, k, version)                                                  \
+    {#m, (uint32_t)offsetof(type, m),                                                          \
+     (uint32_t)(sizeof(((type *)0)->m) / snap_kind_size(k)), (k), (version)}
 #define SNAP_END {NULL, 0, 0, 0, 0}
 #define snap_kind_size(k)                                                                      \
     ((k) == SNAP_U16 ? 2u : (k) == SNAP_U32 ? 4u : (k) == SNAP_U64 ? 8u : 1u)

@@ -231,6 +231,112 @@ START_TEST(keyboard_reset)
 }
 END_TEST
 
+/* A guest that takes a byte from COM1 every 10000 instructions or so: input waits for room. */
+static struct oxbow *slow_reader(struct console *out)
+{
+    static const uint8_t code[] = {
+        0xfa, 0xba, 0xfb, 0x03, 0xb0, 0x03, 0xee, /* cli; COM1: 8 bits, no parity */
+        0xb9, 0x10, 0x27, 0xe2, 0xfe,             /* cx = 10000; loop $ */
+        0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01,       /* until a byte is there */
+        0x74, 0xf3, 0xba, 0xf8, 0x03, 0xec, 0xeb, 0xed};
+    struct oxbow *m = boot(code, sizeof code, out, false);
+
+    oxbow_run(m, 50000000);
+    for (unsigned k = 0; k < 200; k++) {
+        oxbow_serial_input(m, 0, (uint8_t)k);
+    }
+    return m;
+}
+
+/* How a run is cut into slices makes no difference to input that finds no room, either. */
+START_TEST(waiting_input)
+{
+    static const uint64_t slice[] = {5000000, 777777, 1234, 99};
+    uint64_t want = 0;
+
+    for (unsigned k = 0; k < ARRAY_LEN(slice); k++) {
+        struct console out = {{0}, 0};
+        struct oxbow *m = slow_reader(&out);
+        uint64_t end = oxbow_icount(m) + 5000000;
+
+        while (oxbow_icount(m) < end) {
+            oxbow_run(m, MIN(slice[k], end - oxbow_icount(m)));
+        }
+        want = want ? want : oxbow_hash(m);
+        ck_assert_msg(oxbow_hash(m) == want, "another end in slices of %llu",
+                      (unsigned long long)slice[k]);
+        oxbow_free(m);
+    }
+}
+END_TEST
+
+/* In the middle of a run, before one, and often: the end is the same. */
+static void interrupt_at_post(void *ctx, uint16_t port UNUSED, uint32_t value UNUSED)
+{
+    oxbow_interrupt(*(struct oxbow **)ctx);
+}
+
+START_TEST(interrupts)
+{
+    struct oxbow_config cfg;
+    struct oxbow *m = NULL;
+    struct err e = {{0}};
+    unsigned cut = 0;
+
+    oxbow_config_init(&cfg);
+    cfg.ram_mb = 16;
+    cfg.boot = "a";
+    cfg.floppy[0] = floppy(image_demo, image_demo_size);
+    cfg.post = interrupt_at_post;
+    cfg.post_ctx = &m;
+    m = oxbow_new(&cfg, &e);
+    ck_assert_msg(m != NULL, "%s", e.text);
+    feed(m);
+    oxbow_interrupt(m);
+    ck_assert_int_eq(oxbow_run(m, END), OXBOW_INTERRUPTED);
+    ck_assert_uint_eq(oxbow_icount(m), 0);
+    while (oxbow_icount(m) < END) {
+        enum oxbow_stop stop = oxbow_run(m, END - oxbow_icount(m));
+
+        ck_assert(stop == OXBOW_INTERRUPTED || oxbow_icount(m) >= END);
+        cut += stop == OXBOW_INTERRUPTED;
+    }
+    ck_assert_uint_gt(cut, 2);
+    ck_assert_uint_eq(oxbow_hash(m), run_demo(false, END));
+    oxbow_free(m);
+}
+END_TEST
+
+/* A limit that is no limit: every call runs on to the interrupt, the first as well as the next. */
+START_TEST(endless)
+{
+    static const uint8_t code[] = {0xe6, 0x80, 0xb9, 0, 0, 0xe2, 0xfe, 0xeb, 0xf7};
+    uint8_t sector[512] = {0};
+    struct oxbow_config cfg;
+    struct oxbow *m = NULL;
+    struct err e = {{0}};
+
+    memcpy(sector, code, sizeof code);
+    put16(sector + 510, 0xaa55);
+    oxbow_config_init(&cfg);
+    cfg.boot = "a";
+    cfg.floppy[0] = floppy(sector, sizeof sector);
+    cfg.post = interrupt_at_post;
+    cfg.post_ctx = &m;
+    m = oxbow_new(&cfg, &e);
+    ck_assert_msg(m != NULL, "%s", e.text);
+    for (unsigned k = 0; k < 1000; k++) {
+        uint64_t before = oxbow_icount(m);
+
+        ck_assert_int_eq(oxbow_run(m, k & 1 ? UINT64_MAX : UINT64_MAX - k), OXBOW_INTERRUPTED);
+        ck_assert_uint_gt(oxbow_icount(m), before);
+    }
+    oxbow_type(m, "aA", UINT64_MAX - 5);
+    ck_assert_int_eq(oxbow_run(m, UINT64_MAX), OXBOW_INTERRUPTED);
+    oxbow_free(m);
+}
+END_TEST
+
 START_TEST(two_machines)
 {
     struct console o1 = {{0}, 0}, o2 = {{0}, 0};
@@ -260,4 +366,5 @@ START_TEST(media)
 END_TEST
 
 FIX_SUITE("machine", ready_line, deterministic, round_trip, damaged_state, debug_exit, triple_fault,
-          shutdown, keyboard_reset, two_machines, media)
+          shutdown, keyboard_reset, waiting_input, interrupts, endless,
+          two_machines, media)
