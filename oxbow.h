@@ -154,36 +154,43 @@ void oxbow_power_button(struct oxbow *m);
 /* --- input: enters the machine at the next trace boundary, or at `at` when that is later ------ */
 
 /*
+ * Input of one kind (keys, mouse, serial bytes, one adapter) is taken in order of `at`, and of
+ * arrival where that is equal.  False: the guest has left 65536 of its kind lying there, or memory
+ * is short; nothing was taken.
+ */
+
+/*
  * key: set-1 make code (0x01..0x7f), | 0x100 for keys with an E0 prefix; 0x200: Pause.
  * Layout-free: codes name places on a US keyboard.
  */
-void oxbow_key(struct oxbow *m, unsigned key, bool down, uint64_t at);
+bool oxbow_key(struct oxbow *m, unsigned key, bool down, uint64_t at);
 /*
  * Relative motion (right and down positive), wheel clicks (down positive), buttons: 1 left, 2
  * right, 4 middle.
  */
-void oxbow_mouse(struct oxbow *m, int dx, int dy, int dz, unsigned buttons, uint64_t at);
+bool oxbow_mouse(struct oxbow *m, int dx, int dy, int dz, unsigned buttons, uint64_t at);
 /*
  * A place on the screen, 0..65535 from left to right and top to bottom, for guests that want places
  * instead of motion (oxbow_mouse_absolute); others see only wheel and buttons of it.
  */
-void oxbow_mouse_place(struct oxbow *m, unsigned x, unsigned y, int dz, unsigned buttons,
+bool oxbow_mouse_place(struct oxbow *m, unsigned x, unsigned y, int dz, unsigned buttons,
                        uint64_t at);
 bool oxbow_mouse_absolute(const struct oxbow *m);
 /* A byte received by serial port n; queued until the guest's UART has room. */
-void oxbow_serial_input(struct oxbow *m, unsigned n, uint8_t byte);
+bool oxbow_serial_input(struct oxbow *m, unsigned n, uint8_t byte);
 /*
  * A frame for adapter n, without check sequence; it arrives when a 10 Mbit/s wire has carried it.
  * May be called from a back end's send, while the machine runs.  False: no such adapter, or too
  * much waits already.
  */
 bool oxbow_net_input(struct oxbow *m, unsigned n, const void *frame, size_t len);
-/* Pulls or plugs the cable of adapter n. */
-void oxbow_net_link(struct oxbow *m, unsigned n, bool up);
+/* Pulls or plugs the cable of adapter n.  False also when there is no such adapter. */
+bool oxbow_net_link(struct oxbow *m, unsigned n, bool up);
 /*
- * Keys that type `ch` (ASCII, \n, \t, \b) on a US keyboard, 20 ms apart from `at`; returns the end.
+ * Keys that type `text` (ASCII, \n, \t, \b) on a US keyboard, 20 ms apart from `at`; *end (unless
+ * NULL) is when the last is up.  All of it or, with false, nothing.
  */
-uint64_t oxbow_type(struct oxbow *m, const char *text, uint64_t at);
+bool oxbow_type(struct oxbow *m, const char *text, uint64_t at, uint64_t *end);
 /* True while queued input has not been taken. */
 bool oxbow_input_pending(const struct oxbow *m);
 

@@ -25,11 +25,18 @@ static const struct input_event *at(const struct input_ring *r, uint32_t n)
     return &r->ev[(r->head + n) % r->cap];
 }
 
-static bool grow(struct input_ring *r)
+/* Makes room for n more. */
+static bool reserve(struct input_ring *r, size_t more)
 {
-    uint32_t cap = r->cap ? r->cap * 2 : RING_START;
-    if (cap > RING_MAX) {
+    uint32_t cap = r->cap ? r->cap : RING_START;
+    if (more <= r->cap - r->count) {
+        return true;
+    }
+    if (more > RING_MAX - r->count) {
         return false;
+    }
+    while (cap < r->count + more) {
+        cap *= 2;
     }
     struct input_event *ev = malloc(cap * sizeof *ev);
     if (!ev) {
@@ -43,13 +50,23 @@ static bool grow(struct input_ring *r)
     return true;
 }
 
+bool input_reserve(struct input_queue *q, unsigned kind, size_t more)
+{
+    return reserve(&q->ring[kind], more);
+}
+
+/* Behind all that are due no later, so that equal ones keep their order of arrival. */
 bool input_put(struct input_queue *q, const struct input_event *ev)
 {
     struct input_ring *r = &q->ring[ev->kind];
-    if (r->count == r->cap && !grow(r)) {
+    if (!reserve(r, 1)) {
         return false;
     }
-    r->ev[(r->head + r->count++) % r->cap] = *ev;
+    uint32_t n = r->count++;
+    for (; n > 0 && at(r, n - 1)->at > ev->at; n--) {
+        r->ev[(r->head + n) % r->cap] = *at(r, n - 1);
+    }
+    r->ev[(r->head + n) % r->cap] = *ev;
     return true;
 }
 

@@ -30,9 +30,9 @@ struct input_event {
 };
 
 /*
- * One ring per kind, so that a serial port without room does not hold up the keyboard.  Full rings
- * drop the newest event (the guest has not listened for thousands of events).  At most INPUT_FRAMES
- * wait for an adapter: enough for a window of TCP.
+ * One ring per kind, in order of `at`, so that a serial port without room does not hold up the
+ * keyboard.  A full ring (the guest has not listened for 65536 events) takes nothing more.  At most
+ * INPUT_FRAMES wait for an adapter: enough for a window of TCP.
  */
 enum { INPUT_FRAMES = 256 };
 
@@ -46,7 +46,10 @@ struct input_queue {
 };
 
 void input_free(struct input_queue *q);
-bool input_put(struct input_queue *q, const struct input_event *ev); /* false: dropped */
+/* Takes its place in the order of `at`, behind those of the same time; false: full, not taken. */
+bool input_put(struct input_queue *q, const struct input_event *ev);
+/* Room for n more of a kind: that many input_put will not fail. */
+bool input_reserve(struct input_queue *q, unsigned kind, size_t more);
 /* A frame (copied, padded to the least length) that starts at `start`, or when the wire is free. */
 bool input_put_frame(struct input_queue *q, unsigned nic, uint64_t start, uint64_t wire_time,
                      const uint8_t *frame, size_t len);

@@ -341,31 +341,32 @@ void oxbow_reset(struct oxbow *m)
 
 /* --- input ------------------------------------------------------------------------------------ */
 
-static void put_input(struct oxbow *m, struct input_event ev)
+static bool put_input(struct oxbow *m, struct input_event ev)
 {
     ev.at = MAX(ev.at, cpu_icount(m->cpu));
-    input_put(&m->input, &ev);
+    return input_put(&m->input, &ev);
 }
 
-void oxbow_key(struct oxbow *m, unsigned key, bool down, uint64_t at)
+bool oxbow_key(struct oxbow *m, unsigned key, bool down, uint64_t at)
 {
-    put_input(m, (struct input_event){
-                     .at = at, .kind = INPUT_KEY, .code = (uint16_t)key, .down = down});
+    return put_input(m, (struct input_event){
+                            .at = at, .kind = INPUT_KEY, .code = (uint16_t)key, .down = down});
 }
 
-void oxbow_mouse(struct oxbow *m, int dx, int dy, int dz, unsigned buttons, uint64_t at)
+bool oxbow_mouse(struct oxbow *m, int dx, int dy, int dz, unsigned buttons, uint64_t at)
 {
-    put_input(m, (struct input_event){.at = at, .kind = INPUT_MOUSE, .port = (uint8_t)buttons,
-                                      .dx = (int16_t)dx, .dy = (int16_t)dy, .dz = (int16_t)dz});
+    return put_input(m, (struct input_event){
+                            .at = at, .kind = INPUT_MOUSE, .port = (uint8_t)buttons,
+                            .dx = (int16_t)dx, .dy = (int16_t)dy, .dz = (int16_t)dz});
 }
 
-void oxbow_mouse_place(struct oxbow *m, unsigned x, unsigned y, int dz, unsigned buttons,
+bool oxbow_mouse_place(struct oxbow *m, unsigned x, unsigned y, int dz, unsigned buttons,
                        uint64_t at)
 {
-    put_input(m, (struct input_event){
-                     .at = at, .kind = INPUT_MOUSE, .port = (uint8_t)buttons, .down = true,
-                     .dx = (int16_t)(uint16_t)MIN(x, 0xffffu),
-                     .dy = (int16_t)(uint16_t)MIN(y, 0xffffu), .dz = (int16_t)dz});
+    return put_input(m, (struct input_event){
+                            .at = at, .kind = INPUT_MOUSE, .port = (uint8_t)buttons, .down = true,
+                            .dx = (int16_t)(uint16_t)MIN(x, 0xffffu),
+                            .dy = (int16_t)(uint16_t)MIN(y, 0xffffu), .dz = (int16_t)dz});
 }
 
 bool oxbow_mouse_absolute(const struct oxbow *m)
@@ -373,10 +374,10 @@ bool oxbow_mouse_absolute(const struct oxbow *m)
     return m->pc.vmport && vmport_absolute(m->pc.vmport);
 }
 
-void oxbow_serial_input(struct oxbow *m, unsigned n, uint8_t byte)
+bool oxbow_serial_input(struct oxbow *m, unsigned n, uint8_t byte)
 {
-    put_input(m, (struct input_event){
-                     .at = 0, .kind = INPUT_SERIAL, .port = (uint8_t)(n & 3), .code = byte});
+    return put_input(m, (struct input_event){
+                            .kind = INPUT_SERIAL, .port = (uint8_t)(n & 3), .code = byte});
 }
 
 /* Preamble, check sequence and gap go with a frame, at 800 ns a byte. */
@@ -394,11 +395,10 @@ bool oxbow_net_input(struct oxbow *m, unsigned n, const void *frame, size_t len)
     return true;
 }
 
-void oxbow_net_link(struct oxbow *m, unsigned n, bool up)
+bool oxbow_net_link(struct oxbow *m, unsigned n, bool up)
 {
-    if (n < OXBOW_NICS) {
-        put_input(m, (struct input_event){.kind = (uint8_t)(INPUT_NET + n), .down = up});
-    }
+    return n < OXBOW_NICS && m->pc.nic[n] &&
+           put_input(m, (struct input_event){.kind = (uint8_t)(INPUT_NET + n), .down = up});
 }
 
 /* Set-1 code of the key of an ASCII character on a US keyboard, | 0x8000 with Shift; 0: none. */
@@ -420,29 +420,26 @@ static unsigned key_of(char ch)
     return p ? ((unsigned)(p - shift) + 1) | 0x8000 : 0;
 }
 
-uint64_t oxbow_type(struct oxbow *m, const char *text, uint64_t at)
+bool oxbow_type(struct oxbow *m, const char *text, uint64_t at, uint64_t *end)
 {
     uint64_t step = sched_ips(m->sched) / 100; /* 10 ms */
+    /* All or nothing: half of it would leave a key down. */
+    bool room = input_reserve(&m->input, INPUT_KEY, 4 * strlen(text));
+
     at = MAX(at, cpu_icount(m->cpu));
-    for (; *text; text++) {
-        unsigned key = key_of(*text);
-        if (!key) {
-            continue;
-        }
-        if (key & 0x8000) {
-            oxbow_key(m, 0x2a, true, at);
-            at = later(at, step);
-        }
-        oxbow_key(m, key & 0x7fff, true, at);
-        at = later(at, step);
-        oxbow_key(m, key & 0x7fff, false, at);
-        at = later(at, step);
-        if (key & 0x8000) {
-            oxbow_key(m, 0x2a, false, at);
+    for (; room && *text; text++) {
+        unsigned key = key_of(*text), shift = key & 0x8000;
+        const unsigned press[4] = {0x2a, key & 0x7fff, key & 0x7fff, 0x2a};
+
+        for (unsigned n = shift ? 0 : 1; key && n < (shift ? 4 : 3); n++) {
+            oxbow_key(m, press[n], n < 2, at);
             at = later(at, step);
         }
     }
-    return at;
+    if (end) {
+        *end = at;
+    }
+    return room;
 }
 
 bool oxbow_input_pending(const struct oxbow *m)

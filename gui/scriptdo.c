@@ -241,20 +241,32 @@ static enum script_result do_stop_at(struct script_run *r, const struct script_l
     return script_advance(r, end, e);
 }
 
+/* The guest does not take what it was sent before. */
+static enum script_result no_room(const char *what, struct err *e)
+{
+    err_set(e, "%s: the guest has left so much input lying there that no more fits", what);
+    return SCRIPT_FAILED;
+}
+
 static enum script_result do_type(struct script_run *r, const struct script_line *l, struct err *e)
 {
-    uint64_t end = oxbow_type(r->vm.m, l->argv[0], oxbow_icount(r->vm.m));
+    uint64_t end;
 
+    if (!oxbow_type(r->vm.m, l->argv[0], oxbow_icount(r->vm.m), &end)) {
+        return no_room("type", e);
+    }
     return script_keys(r, end, e);
 }
 
 static enum script_result do_send(struct script_run *r, const struct script_line *l,
-                                  struct err *e UNUSED)
+                                  struct err *e)
 {
     unsigned port = (unsigned)script_port(l->argv[0]);
 
     for (const char *p = l->argv[1]; *p; p++) {
-        oxbow_serial_input(r->vm.m, port, (uint8_t)*p);
+        if (!oxbow_serial_input(r->vm.m, port, (uint8_t)*p)) {
+            return no_room("send", e);
+        }
     }
     return SCRIPT_PASSED;
 }
@@ -264,13 +276,15 @@ static enum script_result press(struct script_run *r, const char *chord, struct 
     unsigned codes[KEYNAMES_MAX], count = keynames_chord(chord, codes);
     uint64_t gap = script_instructions(r, KEY_GAP_US), at = oxbow_icount(r->vm.m);
 
+    bool room = true;
+
     for (unsigned n = 0; n < count; n++, at += gap) {
-        oxbow_key(r->vm.m, codes[n], true, at);
+        room = oxbow_key(r->vm.m, codes[n], true, at) && room;
     }
     for (unsigned n = count; n-- > 0; at += gap) {
-        oxbow_key(r->vm.m, codes[n], false, at);
+        room = oxbow_key(r->vm.m, codes[n], false, at) && room;
     }
-    return script_keys(r, at, e);
+    return room ? script_keys(r, at, e) : no_room("key", e);
 }
 
 static enum script_result do_key(struct script_run *r, const struct script_line *l, struct err *e)
@@ -288,9 +302,10 @@ static enum script_result do_mouse(struct script_run *r, const struct script_lin
 {
     unsigned buttons = l->argc > 2 ? (unsigned)strtol(l->argv[2], NULL, 0) & 7 : 0;
 
-    oxbow_mouse(r->vm.m, (int)strtol(l->argv[0], NULL, 0), (int)strtol(l->argv[1], NULL, 0), 0,
-                buttons, 0);
-    return pass_time(r, KEY_GAP_US, e);
+    return oxbow_mouse(r->vm.m, (int)strtol(l->argv[0], NULL, 0),
+                       (int)strtol(l->argv[1], NULL, 0), 0, buttons, 0)
+               ? pass_time(r, KEY_GAP_US, e)
+               : no_room("mouse", e);
 }
 
 /* A place on the guest's screen, in its pixels. */
@@ -311,9 +326,10 @@ static enum script_result do_point(struct script_run *r, const struct script_lin
         err_set(e, "point: the guest has no driver for a pointer that knows its place");
         return SCRIPT_FAILED;
     }
-    oxbow_mouse_place(r->vm.m, (unsigned)(x * 0xffff / MAX(s->w - 1, 1u)),
-                      (unsigned)(y * 0xffff / MAX(s->h - 1, 1u)), 0, buttons, 0);
-    return pass_time(r, KEY_GAP_US, e);
+    return oxbow_mouse_place(r->vm.m, (unsigned)(x * 0xffff / MAX(s->w - 1, 1u)),
+                             (unsigned)(y * 0xffff / MAX(s->h - 1, 1u)), 0, buttons, 0)
+               ? pass_time(r, KEY_GAP_US, e)
+               : no_room("point", e);
 }
 
 static enum script_result do_link(struct script_run *r, const struct script_line *l, struct err *e)
@@ -327,8 +343,7 @@ static enum script_result do_link(struct script_run *r, const struct script_line
         err_set(e, "link %s: the machine has %u network adapters", l->argv[0], r->vm.o.nics);
         return SCRIPT_BAD;
     }
-    oxbow_net_link(r->vm.m, (unsigned)nic - 1, on);
-    return SCRIPT_PASSED;
+    return oxbow_net_link(r->vm.m, (unsigned)nic - 1, on) ? SCRIPT_PASSED : no_room("link", e);
 }
 
 /* --- output -------------------------------------------------------------------------------- */

@@ -28,6 +28,7 @@ struct front {
     struct sdl_audio audio;
     bool closed, grabbed;
     bool down[USAGES]; /* keys the guest has seen going down */
+    bool lost;         /* the user knows that the guest takes no more input */
     bool chord;        /* Ctrl and Alt are down, and no other key since */
     int dx, dy, dz;    /* motion not handed over yet */
     unsigned buttons;
@@ -39,15 +40,25 @@ struct front {
     char title[160];
 };
 
+/* What the library has no more room for is said once. */
+static bool taken(struct front *f, bool room)
+{
+    if (!room && !f->lost) {
+        f->lost = true;
+        fputs("oxbow: the guest takes no more input; some of it is lost\n", stderr);
+    }
+    return room;
+}
+
 /* Mouse */
 
 static void flush_mouse(struct front *f)
 {
     if (f->absolute && f->dz) {
-        oxbow_mouse_place(f->m, f->px, f->py, f->dz, f->buttons, 0);
+        taken(f, oxbow_mouse_place(f->m, f->px, f->py, f->dz, f->buttons, 0));
         f->dz = 0;
     } else if (f->dx || f->dy || f->dz) {
-        oxbow_mouse(f->m, f->dx, f->dy, f->dz, f->buttons, 0);
+        taken(f, oxbow_mouse(f->m, f->dx, f->dy, f->dz, f->buttons, 0));
         f->dx = f->dy = f->dz = 0;
     }
 }
@@ -58,9 +69,9 @@ static void set_buttons(struct front *f, unsigned buttons)
         flush_mouse(f);
         f->buttons = buttons;
         if (f->absolute) {
-            oxbow_mouse_place(f->m, f->px, f->py, 0, buttons, 0);
+            taken(f, oxbow_mouse_place(f->m, f->px, f->py, 0, buttons, 0));
         } else {
-            oxbow_mouse(f->m, 0, 0, 0, buttons, 0);
+            taken(f, oxbow_mouse(f->m, 0, 0, 0, buttons, 0));
         }
     }
 }
@@ -133,7 +144,7 @@ static void on_motion(struct front *f, const SDL_MouseMotionEvent *e)
         bool inside = sdl_view_place(&f->view, e->x, e->y, &f->px, &f->py);
 
         SDL_ShowCursor(inside ? SDL_DISABLE : SDL_ENABLE);
-        oxbow_mouse_place(f->m, f->px, f->py, 0, f->buttons, 0);
+        taken(f, oxbow_mouse_place(f->m, f->px, f->py, 0, f->buttons, 0));
     } else if (f->grabbed) {
         f->dx += e->xrel;
         f->dy += e->yrel;
@@ -165,9 +176,8 @@ static void send_key(struct front *f, unsigned usage, bool down)
 {
     unsigned key = keymap_from_usb(usage);
 
-    if (key && f->down[usage] != down) {
+    if (key && f->down[usage] != down && taken(f, oxbow_key(f->m, key, down, 0))) {
         f->down[usage] = down;
-        oxbow_key(f->m, key, down, 0);
     }
 }
 

@@ -39,6 +39,14 @@ bool terminal_interactive(const struct terminal *t)
     return pty || (t->tty && !t->ended);
 }
 
+static void send(struct terminal *t, unsigned port, uint8_t byte)
+{
+    if (!oxbow_serial_input(t->vm->m, port, byte) && !t->lost) {
+        t->lost = true;
+        fprintf(stderr, "oxbow: serial port %u takes no more input; some is lost\n", port + 1);
+    }
+}
+
 /* The key after Ctrl-A; false: quit. */
 static bool command(struct terminal *t, uint8_t key)
 {
@@ -48,7 +56,7 @@ static bool command(struct terminal *t, uint8_t key)
         fputs("\noxbow: ended\n", stderr);
         return false;
     case ESCAPE:
-        oxbow_serial_input(t->vm->m, (unsigned)t->port, ESCAPE);
+        send(t, (unsigned)t->port, ESCAPE);
         return true;
     default:
         fputs("\nCtrl-A h  this help\n"
@@ -68,7 +76,7 @@ static bool take(struct terminal *t, const uint8_t *data, int n)
         } else if (t->escapes && data[k] == ESCAPE) {
             t->escaped = true;
         } else {
-            oxbow_serial_input(t->vm->m, (unsigned)t->port, data[k]);
+            send(t, (unsigned)t->port, data[k]);
         }
     }
     return true;
@@ -83,7 +91,7 @@ static void take_pty(struct terminal *t, unsigned port, uint64_t wait_us)
         host_sleep_us(wait_us); /* nobody has opened the other side */
     }
     for (int k = 0; k < n; k++) {
-        oxbow_serial_input(t->vm->m, port, data[k]);
+        send(t, port, data[k]);
     }
 }
 

@@ -16,6 +16,7 @@ struct terminal {
     struct host_tty *tty; /* raw while the run lasts; NULL: standard input is no terminal */
     int port;             /* the serial port of standard input; -1: none */
     bool escapes, escaped, ended;
+    bool lost; /* the user knows that the guest takes no more */
 };
 
 void terminal_open(struct terminal *t, struct vm *vm);

@@ -63,7 +63,7 @@ static uint8_t *sound_state(unsigned kind, size_t *len)
     struct err e = {""};
 
     oxbow_run(m, moment[kind]);
-    oxbow_type(m, "ab", 0);
+    oxbow_type(m, "ab", 0, NULL);
     oxbow_mouse(m, 1, 2, 0, 1, 0);
     oxbow_serial_input(m, 0, 'x');
     oxbow_net_input(m, 0, frame, sizeof frame);

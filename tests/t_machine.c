@@ -54,7 +54,7 @@ static struct oxbow *demo(struct console *out, bool generic)
 /* Keys and mouse on the way, so that their queues are part of the state. */
 static void feed(struct oxbow *m)
 {
-    oxbow_type(m, "12", 900000000);
+    ck_assert(oxbow_type(m, "12", 900000000, NULL));
     oxbow_mouse(m, 10, -5, 0, 1, 950000000);
     oxbow_mouse(m, 3, 3, 1, 0, 960000000);
 }
@@ -331,7 +331,7 @@ START_TEST(endless)
         ck_assert_int_eq(oxbow_run(m, k & 1 ? UINT64_MAX : UINT64_MAX - k), OXBOW_INTERRUPTED);
         ck_assert_uint_gt(oxbow_icount(m), before);
     }
-    oxbow_type(m, "aA", UINT64_MAX - 5);
+    ck_assert(oxbow_type(m, "aA", UINT64_MAX - 5, NULL));
     ck_assert_int_eq(oxbow_run(m, UINT64_MAX), OXBOW_INTERRUPTED);
     oxbow_free(m);
 }
@@ -365,6 +365,54 @@ START_TEST(media)
 }
 END_TEST
 
+/* A key of now goes before text that was typed far ahead. */
+START_TEST(key_before_text)
+{
+    /* mov ah, 0 ; int 16h ; mov al, ah ; out 501h */
+    static const uint8_t code[] = {0xb4, 0, 0xcd, 0x16, 0x88, 0xe0, 0xba, 1, 5, 0xee, 0xf4};
+    struct console out = {{0}, 0};
+    struct oxbow *m = boot(code, sizeof code, &out, false);
+    oxbow_run(m, 20000000);
+    uint64_t end = 0, now = oxbow_icount(m);
+    ck_assert(oxbow_type(m, "a", now + 900000000, &end));
+    ck_assert_uint_eq(end, now + 900000000 + oxbow_ips(m) / 50);
+    ck_assert(oxbow_key(m, 0x3b, true, 0));
+    ck_assert_int_eq(oxbow_run(m, 800000000), OXBOW_DEBUG_EXIT);
+    ck_assert_uint_eq(oxbow_exit_value(m), 0x3b);
+    oxbow_free(m);
+}
+END_TEST
+
+/* What finds no room is said to whoever sent it, and text goes in whole or not at all. */
+START_TEST(no_room)
+{
+    static const uint8_t code[] = {0xf4, 0xeb, 0xfd};
+    struct console out = {{0}, 0};
+    struct oxbow *m = boot(code, sizeof code, &out, false);
+    unsigned n = 0;
+    while (oxbow_key(m, 0x1e, true, UINT64_MAX)) {
+        n++;
+    }
+    ck_assert_uint_eq(n, 65536);
+    ck_assert(!oxbow_key(m, 0x1e, false, 0));
+    ck_assert(!oxbow_type(m, "a", 0, NULL));
+    ck_assert(oxbow_mouse(m, 1, 1, 0, 0, UINT64_MAX));
+    ck_assert(!oxbow_net_link(m, 0, true));
+    oxbow_free(m);
+    m = boot(code, sizeof code, &out, false);
+    for (n = 0; n < 65536 - 3; n++) {
+        ck_assert(oxbow_key(m, 0x1e, true, UINT64_MAX));
+    }
+    ck_assert(!oxbow_type(m, "A", 0, NULL));
+    ck_assert(oxbow_key(m, 0x1e, true, 0));
+    for (n = 0; n < 65536; n++) {
+        ck_assert(oxbow_serial_input(m, 0, 'x'));
+    }
+    ck_assert(!oxbow_serial_input(m, 0, 'x'));
+    oxbow_free(m);
+}
+END_TEST
+
 FIX_SUITE("machine", ready_line, deterministic, round_trip, damaged_state, debug_exit, triple_fault,
-          shutdown, keyboard_reset, waiting_input, interrupts, endless,
-          two_machines, media)
+          shutdown, keyboard_reset, waiting_input, interrupts, endless, two_machines, media,
+          key_before_text, no_room)
