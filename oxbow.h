@@ -22,6 +22,10 @@
 #include "memory/err.h"
 #include "memory/log.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define OXBOW_VERSION "0.1.0"
 
 struct oxbow;
@@ -214,7 +218,10 @@ size_t oxbow_audio(struct oxbow *m, int16_t *frames, size_t max);
 
 /* --- state ------------------------------------------------------------------------------------ */
 
-/* Whole machine state as a stream (memory/snap.h); free() the result.  NULL: out of memory. */
+/*
+ * Whole machine state as a stream (docs/snapshot-format.md); free() the result.  NULL: out of
+ * memory.
+ */
 uint8_t *oxbow_save(struct oxbow *m, size_t *len, struct err *e);
 /* Into a machine created with the same configuration; on failure the machine must be freed. */
 bool oxbow_load(struct oxbow *m, const void *data, size_t len, struct err *e);
@@ -225,5 +232,9 @@ uint64_t oxbow_hash(struct oxbow *m);
 size_t oxbow_stats(struct oxbow *m, char *buf, size_t len);
 /* Register dump of the CPU. */
 size_t oxbow_dump(struct oxbow *m, char *buf, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,9 +9,12 @@
 #ifndef OXBOW_DEVICES_BLOCK_H
 #define OXBOW_DEVICES_BLOCK_H
 
-#include "memory/base.h"
-#include "memory/err.h"
-#include "memory/snap.h"
+#include "../memory/base.h"
+#include "../memory/err.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum block_error { BLOCK_OK = 0, BLOCK_EIO = 1, BLOCK_ERANGE = 2, BLOCK_EROFS = 3 };
 enum block_cmd { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
@@ -28,6 +31,8 @@ struct block_req {
 
 struct block;
 struct cd_layout;
+struct snap_writer;
+struct snap_reader;
 
 struct block_ops {
     const char *name;
@@ -68,5 +73,9 @@ struct block *block_open_cue(const char *path, struct err *e);
 struct block *block_open_mem(const void *data, uint64_t bytes, bool copy, struct err *e);
 /* Copy-on-write overlay in memory over `base` (takes ownership): `-snapshot`. */
 struct block *block_open_overlay(struct block *base, struct err *e);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

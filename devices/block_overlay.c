@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory/snap.h"
+
 enum { SECTOR = 512, LEAF_SECTORS = 8, TABLE_LEAVES = 512 };
 
 struct leaf {

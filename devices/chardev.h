@@ -5,7 +5,7 @@
 #ifndef OXBOW_DEVICES_CHARDEV_H
 #define OXBOW_DEVICES_CHARDEV_H
 
-#include "memory/base.h"
+#include "../memory/base.h"
 
 struct chardev {
     void (*write)(void *ctx, const uint8_t *data, size_t n); /* NULL: bytes vanish */

@@ -9,7 +9,7 @@
 #ifndef OXBOW_DEVICES_NET_H
 #define OXBOW_DEVICES_NET_H
 
-#include "memory/base.h"
+#include "../memory/base.h"
 
 enum {
     NET_FRAME_MIN = 60,   /* shorter ones are padded by whoever puts them on a wire */

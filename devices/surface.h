@@ -4,7 +4,7 @@
 #ifndef OXBOW_DEVICES_SURFACE_H
 #define OXBOW_DEVICES_SURFACE_H
 
-#include "memory/base.h"
+#include "../memory/base.h"
 
 struct surface {
     uint32_t *px; /* 0x00RRGGBB, host order; owned by the adapter, valid until its next update */

@@ -5,7 +5,11 @@
 #ifndef OXBOW_MEMORY_ERR_H
 #define OXBOW_MEMORY_ERR_H
 
-#include "memory/base.h"
+#include "base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct err {
     char text[512]; /* empty: no error */
@@ -13,5 +17,9 @@ struct err {
 
 /* Sets the text (printf style) and returns false, so that callers can `return err_set(...)`. */
 bool err_set(struct err *e, const char *fmt, ...) FORMAT_PRINTF(2, 3);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

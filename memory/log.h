@@ -5,7 +5,11 @@
 #ifndef OXBOW_MEMORY_LOG_H
 #define OXBOW_MEMORY_LOG_H
 
-#include "memory/base.h"
+#include "base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum log_level { LOG_ERROR, LOG_WARN };
 
@@ -22,5 +26,9 @@ void log_init(struct log *l);
  * area: the chip or module, e.g. "i8259".  l may be NULL.
  */
 void log_guest(struct log *l, const char *area, const char *fmt, ...) FORMAT_PRINTF(3, 4);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
