@@ -402,6 +402,9 @@ bool cpu_load(struct cpu *c, struct snap_reader *r, struct err *e)
     if (!snap_open(r, "cpu", SNAP_VERSION, e) || !same_model(c, r, e)) {
         return false;
     }
+    if (r->version < SNAP_VERSION) {
+        cpu_reset(c); /* what the section lacks has its reset value */
+    }
     image = snap_get_u32(r);
     snap_get_fields(r, cpu_fields, c);
     for (n = 0; n < SEG_COUNT; n++) {

@@ -23,6 +23,13 @@ static bool id_taken(const struct device_env *env, const char *id)
     return false;
 }
 
+static void power_on(struct device *d)
+{
+    if (d->cls->reset) {
+        d->cls->reset(d, RESET_COLD);
+    }
+}
+
 struct device *device_new(struct device_env *env, const struct device_class *cls, const char *id,
                           const void *config, struct err *e)
 {
@@ -51,9 +58,7 @@ struct device *device_new(struct device_env *env, const struct device_class *cls
         env->first = d;
     }
     env->last = d;
-    if (cls->reset) {
-        cls->reset(d, RESET_COLD);
-    }
+    power_on(d);
     return d;
 }
 
@@ -106,8 +111,15 @@ void devices_save(const struct device_env *env, struct snap_writer *w)
 
 static bool load_one(struct device *d, struct snap_reader *r, struct err *e)
 {
+    if (d->cls->newer_than_states && !snap_has(r, d->id)) {
+        power_on(d);
+        return true;
+    }
     if (!snap_open(r, d->id, d->cls->state_version, e)) {
         return false;
+    }
+    if (r->version < d->cls->state_version) {
+        power_on(d); /* what the section lacks has its first value, in a used machine, too */
     }
     snap_get_fields(r, d->cls->state, d);
     if (d->cls->load && !d->cls->load(d, r, r->version)) {

@@ -39,6 +39,11 @@ struct device_class {
     void (*free)(struct device *d);   /* NULL: nothing but the instance */
     const struct snap_field *state;   /* required; a class with no state points at snap_no_state */
     uint16_t state_version;
+    /*
+     * A class that came later and whose reset state is right for every machine saved before it: a
+     * state without its section leaves it as after power-on.
+     */
+    bool newer_than_states;
     /* State that is no fixed field (buffers of variable size); both or none.  NULL: nothing. */
     void (*save)(const struct device *d, struct snap_writer *w);
     bool (*load)(struct device *d, struct snap_reader *r, unsigned version);

@@ -732,7 +732,7 @@ bool oxbow_load(struct oxbow *m, const void *data, size_t len, struct err *e)
     return snap_close(&r, e) && cpu_load(m->cpu, &r, e) && load_ram(m, &r, e) &&
            sched_load(m->sched, &r, e) && input_load(&m->input, &r, e) &&
            load_media(m, &r, e) &&
-           devices_load(&m->env, &r, e);
+           devices_load(&m->env, &r, e) && snap_finish(&r, e);
 }
 
 uint64_t oxbow_hash(struct oxbow *m)

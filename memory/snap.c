@@ -267,6 +267,45 @@ void snap_put_fields(struct snap_writer *w, const struct snap_field *f, const vo
     }
 }
 
+/* Offset of the section `name` and its number in the stream; false: there is none. */
+static bool find(const struct snap_reader *r, const char *name, size_t *at, size_t *number)
+{
+    char want[NAME_LEN] = {0};
+    size_t pos = FILE_HEADER;
+
+    memcpy(want, name, MIN(strlen(name), (size_t)NAME_LEN - 1));
+    for (size_t n = 0; n < r->sections; n++) {
+        if (memcmp(r->buf + pos, want, NAME_LEN) == 0) {
+            *at = pos;
+            *number = n;
+            return true;
+        }
+        pos += SECTION_HEADER + get32(r->buf + pos + OFF_LENGTH);
+    }
+    return false;
+}
+
+/* Counts the sections; afterwards every header and payload is known to be there. */
+static bool index_sections(struct snap_reader *r, struct err *e)
+{
+    size_t pos = FILE_HEADER, at, number;
+
+    while (pos < r->len) {
+        const uint8_t *h = r->buf + pos;
+        if (r->len - pos < SECTION_HEADER ||
+            get32(h + OFF_LENGTH) > r->len - pos - SECTION_HEADER) {
+            return err_set(e, "the snapshot is cut short; use another copy");
+        }
+        if (h[NAME_LEN - 1] != 0 || r->sections == SNAP_SECTIONS ||
+            find(r, (const char *)h, &at, &number)) {
+            return err_set(e, "the snapshot's list of parts is damaged; use another copy");
+        }
+        r->sections++;
+        pos += SECTION_HEADER + get32(h + OFF_LENGTH);
+    }
+    return true;
+}
+
 bool snap_reader_init(struct snap_reader *r, const void *buf, size_t len, struct err *e)
 {
     memset(r, 0, sizeof *r);
@@ -282,41 +321,57 @@ bool snap_reader_init(struct snap_reader *r, const void *buf, size_t len, struct
                        "load it with the version that saved it",
                        (unsigned)get32(r->buf + 4), (unsigned)FORMAT_VERSION);
     }
+    r->failed = !index_sections(r, e);
     r->pos = r->end = FILE_HEADER;
-    return true;
+    return !r->failed;
+}
+
+bool snap_has(const struct snap_reader *r, const char *name)
+{
+    size_t at, number;
+
+    return find(r, name, &at, &number);
 }
 
 bool snap_open(struct snap_reader *r, const char *name, unsigned max_version, struct err *e)
 {
-    const uint8_t *h = r->buf + r->pos;
-    char want[NAME_LEN] = {0};
-    size_t n = strlen(name);
-    uint32_t length;
+    size_t at, number;
 
-    if (r->failed || r->len - r->pos < SECTION_HEADER) {
+    if (r->failed || !find(r, name, &at, &number)) {
         r->failed = true;
-        return err_set(e, "the snapshot ends before its part \"%s\"; the file is cut short", name);
+        return err_set(e, "the saved machine had no \"%s\" and this one has; start with the "
+                       "options it was saved with", name);
     }
-    memcpy(want, name, MIN(n, (size_t)NAME_LEN - 1));
-    if (memcmp(h, want, NAME_LEN) != 0) {
-        r->failed = true;
-        return err_set(e, "the snapshot holds \"%.23s\" where this machine has \"%s\"; "
-                       "start with the options it was saved with", (const char *)h, name);
-    }
+    const uint8_t *h = r->buf + at;
+    uint32_t length = get32(h + OFF_LENGTH);
     r->version = get16(h + OFF_VERSION);
-    length = get32(h + OFF_LENGTH);
     if (r->version > max_version) {
         r->failed = true;
         return err_set(e, "the snapshot's part \"%s\" has version %u and this oxbow knows %u; "
                        "load it with the version that saved it", name, r->version, max_version);
     }
-    if (length > r->len - r->pos - SECTION_HEADER
-        || snap_crc32(0, h + SECTION_HEADER, length) != get32(h + OFF_CRC)) {
+    if (snap_crc32(0, h + SECTION_HEADER, length) != get32(h + OFF_CRC)) {
         r->failed = true;
         return err_set(e, "the snapshot's part \"%s\" is damaged; use another copy", name);
     }
-    r->pos += SECTION_HEADER;
+    r->seen[number] = true;
+    r->pos = at + SECTION_HEADER;
     r->end = r->pos + length;
+    return true;
+}
+
+bool snap_finish(struct snap_reader *r, struct err *e)
+{
+    size_t pos = FILE_HEADER;
+
+    for (size_t n = 0; n < r->sections; n++) {
+        if (!r->seen[n]) {
+            return err_set(e, "the saved machine had \"%s\" and this one has not; start with the "
+                           "options, and the version of oxbow, that it was saved with",
+                           (const char *)r->buf + pos);
+        }
+        pos += SECTION_HEADER + get32(r->buf + pos + OFF_LENGTH);
+    }
     return true;
 }
 

@@ -33,6 +33,9 @@ struct snap_field {
 #define SNAP_ARRAY_SINCE(type, m, k, version)                                                  \
     {#m, (uint32_t)offsetof(type, m),                                                          \
      (uint32_t)(sizeof(((type *)0)->m) / snap_kind_size(k)), (k), (version)}
+#define SNAP_ARRAY_SINCE(type, m, k, version)                                                  \
+    {#m, (uint32_t)offsetof(type, m),                                                          \
+     (uint32_t)(sizeof(((type *)0)->m) / snap_kind_size(k)), (k), (version)}
 #define SNAP_END {NULL, 0, 0, 0, 0}
 #define snap_kind_size(k)                                                                      \
     ((k) == SNAP_U16 ? 2u : (k) == SNAP_U32 ? 4u : (k) == SNAP_U64 ? 8u : 1u)
@@ -44,11 +47,15 @@ struct snap_writer {
     bool failed;    /* out of memory; everything after is ignored */
 };
 
+enum { SNAP_SECTIONS = 128 }; /* a stream has at most so many */
+
 struct snap_reader {
     const uint8_t *buf;
     size_t len, pos;
     size_t end;       /* end of the open section */
     unsigned version; /* of the open section */
+    size_t sections;
+    bool seen[SNAP_SECTIONS]; /* which have been opened */
     bool failed;      /* a read past the section or a wrong name; sticky */
 };
 
@@ -61,10 +68,13 @@ void snap_put_u32(struct snap_writer *w, uint32_t v);
 void snap_put_u64(struct snap_writer *w, uint64_t v);
 void snap_put_fields(struct snap_writer *w, const struct snap_field *f, const void *obj);
 
+/* Also looks at all sections' headers: whole, each name once. */
 bool snap_reader_init(struct snap_reader *r, const void *buf, size_t len, struct err *e);
-/* Opens the next section, which must be called `name` with version <= max_version. */
+bool snap_has(const struct snap_reader *r, const char *name);
+/* Opens the section `name`, wherever it lies; its version must be <= max_version. */
 bool snap_open(struct snap_reader *r, const char *name, unsigned max_version, struct err *e);
 bool snap_close(struct snap_reader *r, struct err *e); /* error when data is missing or left */
+bool snap_finish(struct snap_reader *r, struct err *e); /* error when a section was never opened */
 bool snap_get(struct snap_reader *r, void *p, size_t n);
 uint32_t snap_get_u32(struct snap_reader *r);
 uint64_t snap_get_u64(struct snap_reader *r);

@@ -255,6 +255,107 @@ START_TEST(device_list)
 }
 END_TEST
 
+/* Sections a, b, c as one byte each: in what order they lie makes no difference. */
+static void three(struct snap_writer *w, const char *order)
+{
+    snap_writer_init(w);
+    for (; *order; order++) {
+        const char name[2] = {*order, 0};
+        snap_begin(w, name, 1);
+        snap_put(w, order, 1);
+        snap_end(w);
+    }
+}
+
+static bool read_three(const struct snap_writer *w, const char *names, struct err *e)
+{
+    struct snap_reader r;
+    bool ok = snap_reader_init(&r, w->buf, w->len, e);
+
+    for (; ok && *names; names++) {
+        const char name[2] = {*names, 0};
+        char got = 0;
+        ok = snap_open(&r, name, 1, e) && snap_get(&r, &got, 1) && snap_close(&r, e);
+        ck_assert(!ok || got == *names);
+    }
+    return ok && snap_finish(&r, e);
+}
+
+START_TEST(sections_by_name)
+{
+    struct snap_writer w;
+    struct snap_reader r;
+    struct err e = {{0}};
+
+    three(&w, "cab");
+    ck_assert_msg(read_three(&w, "abc", &e), "%s", e.text);
+    ck_assert(!read_three(&w, "ab", &e));
+    ck_assert_msg(strstr(e.text, "had \"c\" and this one has not") != NULL, "%s", e.text);
+    ck_assert(!read_three(&w, "abcd", &e));
+    ck_assert_msg(strstr(e.text, "had no \"d\"") != NULL, "%s", e.text);
+    ck_assert(snap_reader_init(&r, w.buf, w.len, &e));
+    ck_assert(snap_has(&r, "b") && !snap_has(&r, "d") && !snap_has(&r, ""));
+    snap_writer_free(&w);
+    three(&w, "aba");
+    ck_assert(!read_three(&w, "ab", &e));
+    ck_assert_msg(strstr(e.text, "list of parts") != NULL, "%s", e.text);
+    snap_writer_free(&w);
+    three(&w, "");
+    for (unsigned n = 0; n < 129; n++) {
+        char name[8] = {0};
+        ck_assert(snap_reader_init(&r, w.buf, w.len, &e));
+        name[0] = (char)('a' + n / 16);
+        name[1] = (char)('a' + n % 16);
+        snap_begin(&w, name, 1);
+        snap_end(&w);
+    }
+    ck_assert(!snap_reader_init(&r, w.buf, w.len, &e));
+    snap_writer_free(&w);
+}
+END_TEST
+
+/* Devices in another order, one more, one less, and one that came after the state was saved. */
+START_TEST(device_lists_differ)
+{
+    struct device_env env = {0}, other = {0};
+    struct device_class late = thing_class;
+    struct snap_writer w;
+    struct snap_reader r;
+    struct thing *b, *b2, *n;
+    struct err e = {{0}};
+    uint8_t one = 1;
+
+    ck_assert_ptr_nonnull(device_new(&env, &thing_class, "a", &one, &e));
+    b = (struct thing *)(void *)device_new(&env, &thing_class, "b", &one, &e);
+    b->u32 = 77;
+    snap_writer_init(&w);
+    devices_save(&env, &w);
+    b2 = (struct thing *)(void *)device_new(&other, &thing_class, "b", &one, &e);
+    ck_assert(snap_reader_init(&r, w.buf, w.len, &e));
+    ck_assert(devices_load(&other, &r, &e));
+    ck_assert_uint_eq(b2->u32, 77);
+    ck_assert(!snap_finish(&r, &e));
+    ck_assert_msg(strstr(e.text, "had \"a\" and this one has not") != NULL, "%s", e.text);
+    ck_assert_ptr_nonnull(device_new(&other, &thing_class, "a", &one, &e));
+    ck_assert(snap_reader_init(&r, w.buf, w.len, &e));
+    ck_assert(devices_load(&other, &r, &e) && snap_finish(&r, &e));
+    late.newer_than_states = true;
+    n = (struct thing *)(void *)device_new(&other, &late, "new", &one, &e);
+    n->u32 = 5;
+    unsigned resets = n->resets;
+    ck_assert(snap_reader_init(&r, w.buf, w.len, &e));
+    ck_assert(devices_load(&other, &r, &e) && snap_finish(&r, &e));
+    ck_assert_uint_eq(n->resets, resets + 1);
+    ck_assert_ptr_nonnull(device_new(&other, &thing_class, "more", &one, &e));
+    ck_assert(snap_reader_init(&r, w.buf, w.len, &e));
+    ck_assert(!devices_load(&other, &r, &e));
+    ck_assert_msg(strstr(e.text, "had no \"more\" and this one has") != NULL, "%s", e.text);
+    snap_writer_free(&w);
+    devices_free(&env);
+    devices_free(&other);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("snap");
@@ -265,6 +366,8 @@ int main(void)
     tcase_add_test(t, damage_is_refused);
     tcase_add_test(t, sums);
     tcase_add_test(t, device_list);
+    tcase_add_test(t, sections_by_name);
+    tcase_add_test(t, device_lists_differ);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
