@@ -72,7 +72,7 @@ struct oxbow_config {
     unsigned ram_mb;     /* 1 .. 3072 */
     const char *cpu;     /* "pentium4[,+feature,-feature]", NULL: the default model */
     uint64_t ips;        /* guest instructions per guest second; 0: the default */
-    /* order of "acdn" (floppy, disk, CD, network); NULL: "cad" as a real board */
+    /* one to three of "acdn" (floppy, disk, CD, network); NULL: "cad" as a real board */
     const char *boot;
     struct oxbow_blob bios;    /* 64 KB .. 1 MB ROM, ends at 4 GB and at 1 MB; NULL: our own */
     struct oxbow_blob vgabios; /* up to 64 KB, mapped at C0000; NULL: our own */
@@ -114,6 +114,10 @@ struct oxbow_config {
 
 /* Sensible defaults: 64 MB, everything else zero. */
 void oxbow_config_init(struct oxbow_config *cfg);
+/*
+ * NULL with a sentence when something in the configuration can't be; where one field is to blame,
+ * the sentence starts with its name and a colon.
+ */
 struct oxbow *oxbow_new(const struct oxbow_config *cfg, struct err *e);
 void oxbow_free(struct oxbow *m);
 /* One line per CPU model, NULL after the last. */

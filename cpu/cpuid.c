@@ -140,11 +140,11 @@ static bool limit_leaves(struct cpu *c, const char *item, size_t len, struct err
     unsigned level = len == 7 ? (unsigned)(item[6] - '0') : 0;
 
     if (level < 1 || level > 9) {
-        return err_set(e, "-cpu: \"%.*s\" is not understood, write level=1 up to level=9", (int)len,
+        return err_set(e, "cpu: \"%.*s\" is not understood, write level=1 up to level=9", (int)len,
                        item);
     }
     if (c->model->max_leaf == 0) {
-        return err_set(e, "-cpu: model %s has no CPUID, so \"%.*s\" has no meaning",
+        return err_set(e, "cpu: model %s has no CPUID, so \"%.*s\" has no meaning",
                        c->model->name, (int)len, item);
     }
     c->cpuid_level = MIN(level, c->model->max_leaf);
@@ -160,11 +160,11 @@ static bool edit_feature(struct cpu *c, const char *item, size_t len, struct err
         return limit_leaves(c, item, len, e);
     }
     if (len < 2 || (item[0] != '+' && item[0] != '-')) {
-        return err_set(e, "-cpu: \"%.*s\" is not understood, write +feature, -feature or level=N",
+        return err_set(e, "cpu: \"%.*s\" is not understood, write +feature, -feature or level=N",
                        (int)len, item);
     }
     if (c->model->max_leaf == 0) {
-        return err_set(e, "-cpu: model %s has no CPUID, so \"%.*s\" cannot be changed",
+        return err_set(e, "cpu: model %s has no CPUID, so \"%.*s\" cannot be changed",
                        c->model->name, (int)len, item);
     }
     for (n = 0; n < ARRAY_LEN(feature_names); n++) {
@@ -178,7 +178,7 @@ static bool edit_feature(struct cpu *c, const char *item, size_t len, struct err
             return true;
         }
     }
-    return err_set(e, "-cpu: feature \"%.*s\" is not known or not implemented", (int)len - 1,
+    return err_set(e, "cpu: feature \"%.*s\" is not known or not implemented", (int)len - 1,
                    item + 1);
 }
 
@@ -186,16 +186,16 @@ static bool edit_feature(struct cpu *c, const char *item, size_t len, struct err
 static bool check_features(const struct cpu *c, struct err *e)
 {
     if ((c->cpuid_edx & CPUID_SSE) && !(c->cpuid_edx & CPUID_FXSR)) {
-        return err_set(e, "-cpu: sse needs fxsr; add +fxsr or -sse");
+        return err_set(e, "cpu: sse needs fxsr; add +fxsr or -sse");
     }
     if ((c->cpuid_edx & CPUID_SSE2) && !(c->cpuid_edx & CPUID_SSE)) {
-        return err_set(e, "-cpu: sse2 needs sse; add +sse or -sse2");
+        return err_set(e, "cpu: sse2 needs sse; add +sse or -sse2");
     }
     if ((c->cpuid_ecx & CPUID_ECX_SSE3) && !(c->cpuid_edx & CPUID_SSE2)) {
-        return err_set(e, "-cpu: sse3 needs sse2; add +sse2 or -sse3");
+        return err_set(e, "cpu: sse3 needs sse2; add +sse2 or -sse3");
     }
     if ((c->cpuid_ext & CPUID_EXT_NX) && (~c->cpuid_edx & (CPUID_PAE | CPUID_MSR))) {
-        return err_set(e, "-cpu: nx needs pae and msr; add them or -nx");
+        return err_set(e, "cpu: nx needs pae and msr; add them or -nx");
     }
     return true;
 }
@@ -225,7 +225,7 @@ bool cpu_model_select(struct cpu *c, const char *spec, struct err *e)
 
     c->model = find_model(at, len);
     if (!c->model) {
-        return err_set(e, "-cpu: there is no model \"%.*s\", `-cpu help` lists them", (int)len, at);
+        return err_set(e, "cpu: there is no model \"%.*s\"", (int)len, at);
     }
     c->cpuid_edx = c->model->edx;
     c->cpuid_ecx = c->model->ecx;

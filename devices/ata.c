@@ -28,7 +28,7 @@ bool ata_init(struct ide_unit *u, const struct ide_unit_config *config, struct e
     uint64_t cylinders;
 
     if (!config->block) {
-        return err_set(e, "a disk drive has no image; name one with -hda or -drive file=");
+        return err_set(e, "a disk drive has no image");
     }
     u->block = config->block;
     u->sectors = config->block->sectors;

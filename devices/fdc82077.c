@@ -1272,7 +1272,7 @@ static bool fdc_init(struct device *d, const void *config, struct err *e)
         struct block *b = k->drive[i].block;
 
         if (b && b->sectors > MAX_SECTORS) {
-            return err_set(e, "%s: this is too large for a floppy disk; use it with -hda or -cdrom",
+            return err_set(e, "%s: this is too large for a floppy disk",
                            b->label);
         }
         insert(&f->unit[i], b);

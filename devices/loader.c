@@ -69,7 +69,7 @@ static size_t multiboot_header(const struct loader *l)
 
 static bool too_big(struct err *e)
 {
-    return err_set(e, "-kernel and -initrd need more memory than the machine has; raise -m");
+    return err_set(e, "ram_mb: the kernel and its RAM disk need more memory than the machine has");
 }
 
 /* --- Linux ------------------------------------------------------------------------------------ */
@@ -104,7 +104,7 @@ static bool place_initrd(struct loader *l, struct err *e)
         return true;
     }
     return top == reach + 1 && end + l->initrd_len + TOP_RESERVE <= l->ram_size
-               ? err_set(e, "-initrd: this Linux kernel takes a RAM disk that ends below %llu MB, "
+               ? err_set(e, "initrd: this Linux kernel takes a RAM disk that ends below %llu MB, "
                             "and this one is too large for that", (unsigned long long)(top >> 20))
                : too_big(e);
 }
@@ -114,19 +114,19 @@ static bool check_linux(struct loader *l, struct err *e)
     size_t setup = linux_setup_size(l);
     uint16_t version = get16(l->kernel + 0x206);
     if (version < 0x200 || !(l->kernel[0x211] & 1)) {
-        return err_set(e, "-kernel: this Linux kernel is older than the bzImage format; boot it "
+        return err_set(e, "kernel: this Linux kernel is older than the bzImage format; boot it "
                           "from a disk image instead");
     }
     if (l->kernel_len <= setup) {
-        return err_set(e, "-kernel: the Linux kernel is cut off");
+        return err_set(e, "kernel: the Linux kernel is cut off");
     }
     if (setup > LINUX_SETUP_MAX) {
-        return err_set(e, "-kernel: the setup part of this Linux kernel has %zu bytes and the boot "
+        return err_set(e, "kernel: the setup part of this Linux kernel has %zu bytes and the boot "
                           "protocol has room for %u", setup, LINUX_SETUP_MAX);
     }
     uint32_t room = version >= 0x206 ? MIN(get32(l->kernel + 0x238), LINUX_CMDLINE_MAX) : 255;
     if (strlen(l->cmdline) > room) {
-        return err_set(e, "-append: this Linux kernel takes at most %u characters", (unsigned)room);
+        return err_set(e, "append: this Linux kernel takes at most %u characters", (unsigned)room);
     }
     return place_initrd(l, e);
 }
@@ -211,17 +211,17 @@ static bool add_part(struct loader *l, uint32_t to, uint64_t from, uint32_t file
         return true;
     }
     if (from > l->kernel_len || filesz > l->kernel_len - from) {
-        return err_set(e, "-kernel: the multiboot kernel is cut off");
+        return err_set(e, "kernel: the multiboot kernel is cut off");
     }
     if (l->parts == LOADER_PARTS - 1) { /* one is for the module */
-        return err_set(e, "-kernel: the multiboot kernel has more than %d segments",
+        return err_set(e, "kernel: the multiboot kernel has more than %d segments",
                        LOADER_PARTS - 1);
     }
     for (unsigned n = 0; n < l->parts; n++) {
         sum += l->part[n].memsz;
     }
     if ((to < MEMORY_1M && end > BASE_END) || end > l->ram_size || sum > l->ram_size) {
-        return err_set(e, "-kernel: the multiboot kernel wants to lie at %Xh to %llXh, and there "
+        return err_set(e, "kernel: the multiboot kernel wants to lie at %Xh to %llXh, and there "
                           "is no memory for it", (unsigned)to, (unsigned long long)(end - 1));
     }
     l->part[l->parts++] = part;
@@ -238,7 +238,7 @@ static bool plan_elf(struct loader *l, struct err *e)
     for (unsigned n = 0; n < count; n++) {
         uint64_t p = phoff + (uint64_t)n * size;
         if (size < ELF_PHDR || p + ELF_PHDR > l->kernel_len) {
-            return err_set(e, "-kernel: the multiboot kernel is cut off");
+            return err_set(e, "kernel: the multiboot kernel is cut off");
         }
         const uint8_t *ph = k + p;
         if (get32(ph) != 1) { /* PT_LOAD */
@@ -263,7 +263,7 @@ static bool plan_kludge(struct loader *l, size_t header, struct err *e)
 
     if (header_addr < load || header_addr - load > header || (load_end && load_end < load) ||
         (bss_end && bss_end < MAX(load, load_end))) {
-        return err_set(e, "-kernel: the load addresses of the multiboot kernel contradict each "
+        return err_set(e, "kernel: the load addresses of the multiboot kernel contradict each "
                           "other");
     }
     size_t from = header - (header_addr - load);
@@ -321,14 +321,14 @@ static bool check_multiboot(struct loader *l, size_t header, struct err *e)
     uint32_t flags = get32(l->kernel + header + 4);
     bool kludge = flags & MB_AOUT_KLUDGE;
     if (kludge && header + MB_KLUDGE_END > l->kernel_len) {
-        return err_set(e, "-kernel: the multiboot kernel is cut off");
+        return err_set(e, "kernel: the multiboot kernel is cut off");
     }
     if (!elf && !kludge) {
-        return err_set(e, "-kernel: a multiboot kernel must be a 32-bit ELF file or carry load "
+        return err_set(e, "kernel: a multiboot kernel must be a 32-bit ELF file or carry load "
                           "addresses; this one does neither");
     }
     if (flags & MB_UNKNOWN) {
-        return err_set(e, "-kernel: the multiboot kernel asks for something unknown (flags %Xh)",
+        return err_set(e, "kernel: the multiboot kernel asks for something unknown (flags %Xh)",
                        (unsigned)flags);
     }
     if (!(kludge ? plan_kludge(l, header, e) : plan_elf(l, e))) {
@@ -359,7 +359,7 @@ bool loader_init(struct loader *l, struct bus *mem, uint64_t ram_size, const voi
     *l = (struct loader){.mem = mem, .ram_size = MIN(ram_size, (uint64_t)0xe0000000u)};
     if (!kernel) {
         if (initrd || cmdline) {
-            return err_set(e, "%s needs -kernel", initrd ? "-initrd" : "-append");
+            return err_set(e, "%s: this needs a kernel", initrd ? "initrd" : "append");
         }
         return true;
     }
@@ -387,7 +387,7 @@ bool loader_init(struct loader *l, struct bus *mem, uint64_t ram_size, const voi
         l->kind = LOADER_MULTIBOOT;
         return check_multiboot(l, header, e);
     }
-    return err_set(e, "-kernel: the file is neither a Linux bzImage nor a multiboot kernel");
+    return err_set(e, "kernel: the file is neither a Linux bzImage nor a multiboot kernel");
 }
 
 void loader_free(struct loader *l)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "devices/audio.h"
+#include "devices/config.h"
 #include "devices/vga.h"
 #include "devices/vmport.h"
 #include "memory/bytes.h"
@@ -54,26 +55,6 @@ static uint8_t *copy_rom(struct oxbow_blob b, uint64_t *size)
         *size = b.len;
     }
     return p;
-}
-
-static bool check_config(const struct oxbow_config *cfg, struct err *e)
-{
-    if (cfg->ram_mb < 1 || cfg->ram_mb > 3072) {
-        return err_set(e, "-m %u: the memory size must be between 1 and 3072 MB", cfg->ram_mb);
-    }
-    if (cfg->ips && (cfg->ips < 1000000u || cfg->ips > 10000000000u)) {
-        return err_set(e, "the instruction rate must be between 1 and 10000 million per second");
-    }
-    if (cfg->bios.data && (cfg->bios.len < 0x10000 || cfg->bios.len > 0x100000 ||
-                           (cfg->bios.len & 0xffff))) {
-        return err_set(e, "-bios: a BIOS image has 64 KB to 1 MB in steps of 64 KB, this one has "
-                          "%zu bytes", cfg->bios.len);
-    }
-    if (cfg->vgabios.data && (cfg->vgabios.len == 0 || cfg->vgabios.len > 0x10000)) {
-        return err_set(e, "-vgabios: a video BIOS has at most 64 KB, this one has %zu bytes",
-                       cfg->vgabios.len);
-    }
-    return true;
 }
 
 static bool build(struct oxbow *m, struct err *e)
@@ -131,7 +112,7 @@ static void close_media(const struct oxbow_config *cfg)
 
 struct oxbow *oxbow_new(const struct oxbow_config *cfg, struct err *e)
 {
-    struct oxbow *m = check_config(cfg, e) ? calloc(1, sizeof *m) : NULL;
+    struct oxbow *m = config_check(cfg, e) ? calloc(1, sizeof *m) : NULL;
     if (!m) {
         close_media(cfg);
         return NULL;

@@ -10,6 +10,7 @@
 
 #include "bios/images.h"
 #include "devices/audio.h"
+#include "devices/config.h"
 #include "devices/ct1745.h"
 #include "devices/debugport.h"
 #include "devices/fdc82077.h"
@@ -392,7 +393,7 @@ static bool build_core(struct oxbow *m, struct err *e)
 static bool build_clock(struct oxbow *m, struct err *e)
 {
     struct oxbow_rtc t = m->cfg.rtc;
-    if (t.year == 0) {
+    if (t.month == 0) { /* all zero */
         t = (struct oxbow_rtc){2000, 1, 1, 0, 0, 0};
     }
     struct mc146818_config c = {
@@ -567,8 +568,6 @@ static bool build_nic(struct oxbow *m, unsigned n, struct err *e)
     static const char *const id[] = {"ne2000-0", "ne2000-1", "ne2000-2", "ne2000-3"};
     static const char *const pci_id[] = {"ne2000-pci0", "ne2000-pci1", "ne2000-pci2",
                                          "ne2000-pci3"};
-    static const uint16_t port[] = {0x300, 0x320, 0x340, 0x360};
-    static const uint8_t irq[] = {9, 10, 11, 3};
     const struct oxbow_nic *nic = &m->cfg.nic[n];
     bool pci = nic->model == OXBOW_NIC_NE2K_PCI;
     struct ne2000_config c = {.mac = {0x52, 0x54, 0x00, 0x12, 0x34, (uint8_t)(0x56 + n)},
@@ -583,8 +582,8 @@ static bool build_nic(struct oxbow *m, unsigned n, struct err *e)
         }
     }
     if (!pci) {
-        c.port = nic->port ? nic->port : port[n];
-        c.irq = isa_irq(m, nic->irq ? nic->irq : irq[n]);
+        c.port = nic->port ? nic->port : config_nic_port(n);
+        c.irq = isa_irq(m, nic->irq ? nic->irq : config_nic_irq(n));
     }
     m->pc.nic[n] = add(m, &ne2000_class, id[n], &c, e);
     if (!m->pc.nic[n] || !pci) {
@@ -609,27 +608,12 @@ static bool build_network(struct oxbow *m, struct err *e)
 #define FM_PORT 0x388
 #define MPU_PORT 0x330
 
-/* Takes the card's defaults for what is 0, and says what can't be. */
-static bool sb16_settings(struct oxbow_sb16 *c, struct err *e)
+static void sb16_defaults(struct oxbow_sb16 *c)
 {
     c->port = c->port ? c->port : 0x220;
     c->irq = c->irq ? c->irq : 5;
     c->dma = c->dma ? c->dma : 1;
     c->dma16 = c->dma16 ? c->dma16 : 5;
-    if (c->port != 0x220 && c->port != 0x240 && c->port != 0x260 && c->port != 0x280) {
-        return err_set(e, "-device sb16,iobase=0x%x: the card can be at 0x220, 0x240, 0x260 and "
-                          "0x280", c->port);
-    }
-    if (!ct1745_irq_select(c->irq)) {
-        return err_set(e, "-device sb16,irq=%u: the card has interrupts 5, 7, 9 and 10", c->irq);
-    }
-    if (!ct1745_dma_select(c->dma, c->dma16)) {
-        return err_set(e,
-                       "-device sb16,dma=%u,dma16=%u: the card has DMA channels 1 and 3, and for "
-                       "16 bits 5, 6 and 7",
-                       c->dma, c->dma16);
-    }
-    return true;
 }
 
 static bool build_sb16(struct oxbow *m, struct err *e)
@@ -637,9 +621,7 @@ static bool build_sb16(struct oxbow *m, struct err *e)
     static const uint8_t channel[] = {0, 1, 3, 5, 6, 7};
     struct pc *pc = &m->pc;
     struct oxbow_sb16 *cfg = &m->cfg.sb16;
-    if (!sb16_settings(cfg, e)) {
-        return false;
-    }
+    sb16_defaults(cfg);
     struct audio_input fm = audio_connect(pc->audio, AUDIO_CARD);
     struct opl3_config opl = {.out = fm, .window = {{FM_PORT, 4}, {cfg->port, 4},
                                                     {(uint16_t)(cfg->port + 8), 2}}};
@@ -668,10 +650,6 @@ static bool build_sb16(struct oxbow *m, struct err *e)
 
 static bool build_sound(struct oxbow *m, struct err *e)
 {
-    if (m->cfg.sb16.on && m->cfg.adlib) {
-        return err_set(e, "-device adlib: the sb16 has an FM synthesizer at the same ports; use "
-                          "one of the two");
-    }
     if (m->cfg.adlib) {
         struct opl3_config c = {.ym3812 = true, .window = {{FM_PORT, 2}},
                                 .out = audio_connect(m->pc.audio, AUDIO_CARD)};

@@ -319,6 +319,32 @@ static bool can_save(struct vm *v, struct err *e)
     return f != NULL;
 }
 
+/* The library speaks of fields of its configuration; the user knows options. */
+static void say_option(struct err *e)
+{
+    static const struct {
+        const char *field, *option, *hint;
+    } row[] = {
+        {"ram_mb", "-m", ""}, {"cpu", "-cpu", "; `-cpu help` lists the models"},
+        {"ips", "-ips", ""}, {"boot", "-boot", ""}, {"bios", "-bios", ""},
+        {"vgabios", "-vgabios", ""}, {"kernel", "-kernel", ""}, {"initrd", "-initrd", ""},
+        {"append", "-append", ""}, {"drive", "-drive", ""}, {"nic", "-nic", ""},
+        {"sb16", "-device sb16", ""}, {"adlib", "-device adlib", ""}, {"audio_rate", "-audio", ""},
+        {"debugcon_port", "-debugcon", ""}, {"debug_exit_port", "-device isa-debug-exit", ""},
+        {"debug_exit_size", "-device isa-debug-exit", ""}, {"rtc", "-rtc", ""},
+        {"log", "-log", ""},
+    };
+    size_t len = strcspn(e->text, ":[");
+
+    for (size_t n = 0; n < ARRAY_LEN(row); n++) {
+        if (strlen(row[n].field) == len && memcmp(row[n].field, e->text, len) == 0) {
+            struct err text = *e;
+            err_set(e, "%s%.400s%s", row[n].option, text.text + len, row[n].hint);
+            return;
+        }
+    }
+}
+
 bool vm_open(struct vm *v, const struct options *o, bool fixed_date, struct err *e)
 {
     struct oxbow_config cfg;
@@ -338,6 +364,9 @@ bool vm_open(struct vm *v, const struct options *o, bool fixed_date, struct err 
     if (ok) {
         v->m = oxbow_new(&cfg, e);
         ok = v->m != NULL;
+        if (!ok && e) {
+            say_option(e);
+        }
     } else {
         close_drives(&cfg);
     }

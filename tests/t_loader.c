@@ -93,9 +93,9 @@ START_TEST(without_kernel)
     ck_assert(loader_map(&r.l, r.io));
     ck_assert_uint_eq(bus_read(r.io, LOADER_PORT, 4), 0xffffffff);
     ck_assert(!init(&r, NULL, 0, "x", NULL));
-    ck_assert_str_eq(r.e.text, "-initrd needs -kernel");
+    ck_assert_str_eq(r.e.text, "initrd: this needs a kernel");
     ck_assert(!init(&r, NULL, 0, NULL, "x"));
-    ck_assert_str_eq(r.e.text, "-append needs -kernel");
+    ck_assert_str_eq(r.e.text, "append: this needs a kernel");
     rig_end(&r);
 }
 END_TEST
@@ -115,7 +115,7 @@ START_TEST(bad_kernels)
     refused(&r, k, 8192, "older than the bzImage format");
     make_linux(k, 8192, 0x204);
     refused(&r, k, SETUP, "cut off");
-    refused(&r, k, RAM, "raise -m");
+    refused(&r, k, RAM, "need more memory");
     make_linux(k, 8192, 0x20c);
     memset(long_line, 'x', sizeof long_line);
     long_line[101] = 0;

@@ -15,11 +15,11 @@ check() {
         bad=1
     fi
 }
-chips=$(ls devices/*.c devices/*.h | grep -vE '/(machine|pc|loader|input)\.[ch]$')
+chips=$(ls devices/*.c devices/*.h | grep -vE '/(machine|pc|config|loader|input)\.[ch]$')
 check 'memory/' 'memory/|base\.h' memory/*.[ch]
 check 'cpu/' '(cpu|memory)/' cpu/*
 check 'chips' '(devices|(\.\./)?memory)/' $chips
-check 'the board' '(bios|cpu|devices|memory)/|oxbow\.h' devices/machine.[ch] devices/pc.[ch] devices/loader.[ch]
+check 'the board' '(bios|cpu|devices|memory)/|oxbow\.h' devices/machine.[ch] devices/pc.[ch] devices/config.[ch] devices/loader.[ch]
 check 'gui/' 'gui/|bios/images\.h|oxbow\.h|devices/(block|chardev|net|surface)\.h|memory/' gui/*.[ch]
 
 # A chip includes its own header and the interfaces, never another chip.
