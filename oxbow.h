@@ -156,7 +156,7 @@ uint32_t oxbow_exit_value(const struct oxbow *m);
 /* Instructions that were skipped in HLT, for speed displays. */
 uint64_t oxbow_idle(const struct oxbow *m);
 void oxbow_reset(struct oxbow *m);
-/* ACPI power button. */
+/* ACPI power button; wakes a guest that is suspended to RAM, as a key or the mouse does. */
 void oxbow_power_button(struct oxbow *m);
 
 /* --- input: enters the machine at the next trace boundary, or at `at` when that is later ------ */

@@ -25,7 +25,8 @@ struct device_env {
 
 enum reset_kind {
     RESET_COLD, /* power on: init has just run, or the whole machine starts again */
-    RESET_WARM  /* RESET line: keeps what a chip keeps (RTC CMOS, memory) */
+    RESET_WARM, /* RESET line: keeps what a chip keeps (RTC CMOS, memory) */
+    RESET_WAKE  /* the end of suspend to RAM: as RESET, but the display adapter had power */
 };
 
 struct device;

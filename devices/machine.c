@@ -166,10 +166,28 @@ void machine_ask_reset(struct oxbow *m, bool hard)
     cpu_kick(m->cpu);
 }
 
+void machine_sleep(struct oxbow *m)
+{
+    m->asleep = true;
+    cpu_kick(m->cpu);
+}
+
+void machine_wake(struct oxbow *m)
+{
+    if (m->asleep) {
+        machine_ask_reset(m, true);
+    }
+}
+
 static void do_reset(struct oxbow *m)
 {
-    bool hard = m->reset_hard;
-    m->reset_asked = m->reset_hard = false;
+    bool hard = m->reset_hard, woken = m->asleep;
+    m->reset_asked = m->reset_hard = m->asleep = false;
+    if (woken) {
+        pc_wake(m);
+        cpu_reset(m->cpu);
+        return;
+    }
     if (m->cfg.no_reboot) {
         machine_stop(m, OXBOW_RESET, 0);
         return;
@@ -262,7 +280,7 @@ static enum oxbow_stop run(struct oxbow *m, uint64_t max)
             break;
         }
         uint64_t until = next_deadline(m, now, end);
-        switch (cpu_run(m->cpu, until)) {
+        switch (m->asleep ? CPU_STOP_HALT : cpu_run(m->cpu, until)) {
         case CPU_STOP_HALT:
             until = next_deadline(m, now, end);
             m->idle += until - MIN(until, cpu_icount(m->cpu));
@@ -317,6 +335,7 @@ uint32_t oxbow_exit_value(const struct oxbow *m)
 
 void oxbow_reset(struct oxbow *m)
 {
+    m->asleep = false; /* a machine that sleeps starts anew */
     machine_ask_reset(m, true);
 }
 
@@ -555,7 +574,7 @@ size_t oxbow_stats(struct oxbow *m, char *buf, size_t len)
 /* --- state ------------------------------------------------------------------------------------ */
 
 /* Version 1 tried input that had found no room at the start of every slice, too. */
-enum { MACHINE_VERSION = 2 };
+enum { MACHINE_VERSION = 3 };
 
 static const struct snap_field machine_fields[] = {
     SNAP_F(struct oxbow, ram_size, SNAP_U64),
@@ -575,6 +594,8 @@ static const struct snap_field machine_fields[] = {
     SNAP_F(struct oxbow, loader.answers, SNAP_U32),
     SNAP_F(struct oxbow, loader.next, SNAP_U32),
     SNAP_ARRAY_SINCE(struct oxbow, input_retry, SNAP_U64, 2),
+    SNAP_SINCE(struct oxbow, asleep, SNAP_BOOL, 3),
+    SNAP_SINCE(struct oxbow, pc.rtc_level, SNAP_BOOL, 3),
     SNAP_END,
 };
 
@@ -702,6 +723,7 @@ bool oxbow_load(struct oxbow *m, const void *data, size_t len, struct err *e)
         return false;
     }
     memset(m->input_retry, 0, sizeof m->input_retry);
+    m->asleep = m->pc.rtc_level = false;
     snap_get_fields(&r, machine_fields, m);
     if (m->ram_size != ram_size) {
         uint64_t saved = m->ram_size;

@@ -33,10 +33,14 @@ struct oxbow {
     uint32_t exit_value;
     uint8_t stop;                 /* enum oxbow_stop; OXBOW_LIMIT while the machine lives */
     bool reset_asked, reset_hard;
+    bool asleep;                  /* suspended to RAM; a reset that is asked for is the end of it */
 };
 
 /* Called by the board's wiring; both take effect at the next trace boundary. */
 void machine_stop(struct oxbow *m, enum oxbow_stop why, uint32_t value);
 void machine_ask_reset(struct oxbow *m, bool hard);
+/* Suspend to RAM: only devices' time goes on.  machine_wake does nothing to a machine awake. */
+void machine_sleep(struct oxbow *m);
+void machine_wake(struct oxbow *m);
 
 #endif

@@ -150,9 +150,28 @@ static void timer_irq(void *to, unsigned n, bool level)
     }
 }
 
+/* The clock's interrupt is also a reason to wake up. */
+static void rtc_irq(void *to, unsigned n, bool level)
+{
+    struct oxbow *m = to;
+    bool rose = level && !m->pc.rtc_level;
+    m->pc.rtc_level = level;
+    if (rose && piix4_pm_rtc_alarm(m->pc.pm)) {
+        machine_wake(m);
+    }
+    if (m->cfg.hpet) {
+        timer_irq(to, n, level);
+    } else {
+        struct irq_line line = isa_irq(m, 8);
+        irq_set(&line, level);
+    }
+}
+
 static struct irq_line timer_line(struct oxbow *m, unsigned n)
 {
-    return m->cfg.hpet ? (struct irq_line){timer_irq, m, n} : isa_irq(m, n ? 8 : 0);
+    return n            ? (struct irq_line){rtc_irq, m, n}
+           : m->cfg.hpet ? (struct irq_line){timer_irq, m, n}
+                         : isa_irq(m, 0);
 }
 
 static void hpet_pin(void *to, unsigned n, bool level)
@@ -213,6 +232,11 @@ static void chipset_reset(void *ctx, bool hard)
 static void power_off(void *ctx)
 {
     machine_stop(ctx, OXBOW_POWEROFF, 0);
+}
+
+static void suspend(void *ctx)
+{
+    machine_sleep(ctx);
 }
 
 static uint8_t cpu_inta(void *ctx)
@@ -545,7 +569,7 @@ static bool build_power(struct oxbow *m, struct err *e)
 {
     struct piix4_pm_config pm = {
         .pci = m->pc.pci, .slot = SOUTH_BRIDGE_SLOT, .sci = isa_irq(m, 9),
-        .power_off = power_off, .power_off_to = m, .gpe0_port = 0xafe0,
+        .power_off = power_off, .suspend = suspend, .power_off_to = m, .gpe0_port = 0xafe0,
         .smi = cpu_has_smm(m->cpu) ? send_smi : NULL, .smi_to = m};
     m->pc.pm = add(m, &piix4_pm_class, "piix4_pm", &pm, e);
     return m->pc.pm != NULL;
@@ -832,9 +856,35 @@ static void mouse_input(struct pc *pc, const struct input_event *ev)
     }
 }
 
+/* What firmware reads in CMOS 0Fh when suspend to RAM is over. */
+enum { CMOS_SHUTDOWN = 0x0f, SHUTDOWN_S3 = 0xfe };
+
+void pc_wake(struct oxbow *m)
+{
+    uint32_t well = piix4_pm_resume_well(m->pc.pm);
+
+    devices_reset(&m->env, RESET_WAKE);
+    piix4_pm_woken(m->pc.pm, well);
+    mc146818_set(m->pc.rtc, CMOS_SHUTDOWN, SHUTDOWN_S3);
+}
+
+/* A key or a move of the mouse wakes the machine; nothing of it, nor bytes or frames, arrive. */
+static bool input_asleep(struct oxbow *m, const struct input_event *ev)
+{
+    if ((ev->kind == INPUT_KEY && ev->down) || ev->kind == INPUT_MOUSE) {
+        machine_wake(m);
+    } else if (ev->kind >= INPUT_NET && !ev->frame) {
+        net_input(m->pc.nic[ev->kind - INPUT_NET], ev); /* a cable */
+    }
+    return true;
+}
+
 bool pc_input(struct oxbow *m, const struct input_event *ev)
 {
     struct pc *pc = &m->pc;
+    if (m->asleep) {
+        return input_asleep(m, ev);
+    }
     if (ev->kind >= INPUT_NET) {
         net_input(pc->nic[ev->kind - INPUT_NET], ev);
         return true;
@@ -917,4 +967,5 @@ void pc_flush(struct oxbow *m)
 void oxbow_power_button(struct oxbow *m)
 {
     piix4_pm_power_button(m->pc.pm);
+    machine_wake(m);
 }

@@ -26,6 +26,7 @@ struct pc {
     bool a20_kbc, a20_port92, nmi_masked;
     /* with an HPET: outputs of PIT and RTC, cut off from IRQ 0 and 8 */
     bool timer_level[2], hpet_legacy;
+    bool rtc_level; /* interrupt of the clock */
     bool ignne; /* IGNNE#: written to port F0h since the last coprocessor error was cleared */
 };
 
@@ -34,6 +35,8 @@ void pc_default_roms(struct oxbow_config *cfg);
 void pc_cpu_wiring(struct oxbow *m, struct cpu_wiring *w);
 bool pc_build(struct oxbow *m, struct err *e);
 void pc_close_media(struct oxbow *m);
+/* Suspend to RAM is over: everything starts again but memory, clock and display. */
+void pc_wake(struct oxbow *m);
 /* One input event has come due; false: the device has no room, try again later. */
 bool pc_input(struct oxbow *m, const struct input_event *ev);
 /* The run is over: what is still in the serial transmitters goes out. */

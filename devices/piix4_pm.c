@@ -38,6 +38,7 @@ enum {
 
     STS_TMR = 0x0001,
     STS_PWRBTN = 0x0100,
+    STS_RTC = 0x0400,
     STS_WAK = 0x8000,
     STS_ALL = 0x8d31,
     EN_ALL = 0x0521,
@@ -46,6 +47,7 @@ enum {
     CNT_KEPT = 0x1c03,
     CNT_SLP_EN = 0x2000,
     SLP_SOFT_OFF = 0,
+    SLP_SUSPEND_TO_RAM = 1,
     SLP_WORKING = 5,
 
     GLB_APM_STS = 0x20,
@@ -72,7 +74,7 @@ struct piix4_pm {
     struct device d;
     struct pci_function pci;
     struct irq_line sci;
-    void (*power_off)(void *to);
+    void (*power_off)(void *to), (*suspend)(void *to);
     void *power_off_to;
     void (*smi)(void *to);
     void *smi_to;
@@ -158,6 +160,31 @@ void piix4_pm_power_button(struct device *d)
     update(p);
 }
 
+bool piix4_pm_rtc_alarm(struct device *d)
+{
+    struct piix4_pm *p = (struct piix4_pm *)(void *)d;
+
+    p->sts |= STS_RTC;
+    update(p);
+    return p->en & STS_RTC;
+}
+
+uint32_t piix4_pm_resume_well(const struct device *d)
+{
+    const struct piix4_pm *p = (const struct piix4_pm *)(const void *)d;
+
+    return (uint32_t)p->en << 16 | p->sts;
+}
+
+void piix4_pm_woken(struct device *d, uint32_t well)
+{
+    struct piix4_pm *p = (struct piix4_pm *)(void *)d;
+
+    p->sts = (uint16_t)well | STS_WAK;
+    p->en = (uint16_t)(well >> 16);
+    update(p);
+}
+
 static void sleep_now(struct piix4_pm *p)
 {
     unsigned type = p->cnt >> 10 & 7;
@@ -166,6 +193,8 @@ static void sleep_now(struct piix4_pm *p)
         if (p->power_off) {
             p->power_off(p->power_off_to);
         }
+    } else if (type == SLP_SUSPEND_TO_RAM && p->suspend) {
+        p->suspend(p->power_off_to);
     } else if (type != SLP_WORKING) {
         /* Nothing loses its context here, so the machine is awake again at once. */
         log_guest(p->d.env->log, "piix4_pm", "sleep type %u entered and left", type);
@@ -412,6 +441,7 @@ static bool piix4_pm_init(struct device *d, const void *config, struct err *e)
 
     p->sci = c->sci;
     p->power_off = c->power_off;
+    p->suspend = c->suspend;
     p->power_off_to = c->power_off_to;
     p->smi = c->smi;
     p->smi_to = c->smi_to;

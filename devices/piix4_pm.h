@@ -11,8 +11,9 @@ struct piix4_pm_config {
     struct device *pci;
     uint8_t slot;        /* 1; the function number is 3 */
     struct irq_line sci; /* IRQ 9, level */
-    /* The guest wrote S5 (soft off).  To be carried out after the access. */
+    /* The guest wrote S5 (soft off) or S3 (suspend to RAM): to be done after the access. */
     void (*power_off)(void *to);
+    void (*suspend)(void *to);
     void *power_off_to;
     /* A fixed second place of the GPE0 block (SeaBIOS's tables name AFE0h); 0: none. */
     uint16_t gpe0_port;
@@ -28,5 +29,10 @@ extern const struct device_class piix4_pm_class;
 
 /* The power button was pressed. */
 void piix4_pm_power_button(struct device *d);
+/* The clock's interrupt came up; true when it may wake the machine. */
+bool piix4_pm_rtc_alarm(struct device *d);
+/* What keeps power in suspend to RAM, and how it is put back after the reset that ends it. */
+uint32_t piix4_pm_resume_well(const struct device *d);
+void piix4_pm_woken(struct device *d, uint32_t well);
 
 #endif

@@ -700,6 +700,9 @@ static void vga_reset(struct device *d, enum reset_kind kind)
 {
     struct vga *v = vga_of(d);
 
+    if (kind == RESET_WAKE) {
+        return;
+    }
     v->misc = v->feature = 0;
     v->subsystem = 1;
     v->crtc_index = v->seq_index = v->gc_index = v->attr_index = 0;

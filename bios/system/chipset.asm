@@ -361,7 +361,11 @@ lapic_init:
         push    edi
         add     edi, edx
         push    eax
-        movzx   esi, sp                 ; SS is 0
+        xor     esi, esi
+        mov     si, ss
+        shl     esi, 4
+        movzx   eax, sp
+        add     esi, eax
         mov     ecx, 4
         call    pm_copy
         pop     eax

@@ -7,7 +7,8 @@
  */
 DefinitionBlock ("dsdt.aml", "DSDT", 1, "OXBOW ", "OXBOWPC ", 1)
 {
-    /* Soft off is the only sleep state; the values go to the sleep type field of PM1a control. */
+    /* Suspend to RAM and soft off; the values go to the sleep type field of PM1a control. */
+    Name (\_S3, Package (4) {1, 0, 0, 0})
     Name (\_S5, Package (4) {0, 0, 0, 0})
 
     Scope (\_PR)

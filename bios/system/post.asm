@@ -28,12 +28,59 @@ post_start:
         je      resume
         cmp     bl, 0x0C
         je      resume
+        cmp     bl, 0xFE
+        je      wake
+.cold:
         POSTCODE 0x02
         in      al, 0x92                ; memory above 1 MB must be reachable
         or      al, 2
         and     al, 0xFE
         out     0x92, al
         jmp     shadow_on
+
+; The end of suspend to RAM: memory is as it was, the board as after RESET. Brings back what systems
+; expect of firmware (shadows, PCI, power management, interrupt controllers, timer) and goes to the waking
+; vector, in real mode with A20 open and interrupts off. All memory below 1 MB but the F segment is the system's,
+; so the stack is there.
+wake:
+        POSTCODE 0x30
+        in      al, 0x92
+        or      al, 2
+        and     al, 0xFE
+        out     0x92, al
+        mov     bp, .shadowed
+        mov     bx, 0x3333
+        jmp     set_pam
+.shadowed:
+        push    cs
+        pop     ss
+        mov     sp, wake_stack_top
+        call    pic_init
+        call    pit_init
+        call    dma_init
+        call    lapic_init
+        call    mtrr_init
+        call    pci_init
+        mov     al, 0xF1                ; ACPI goes on
+        out     0xB2, al
+        mov     ax, EBDA_SEG
+        mov     ds, ax
+        mov     eax, [ebda.facs + 12]
+        test    eax, eax
+        jz      post_start.cold         ; nobody waits: start anew
+        mov     edx, eax
+        shr     eax, 4
+        and     dx, 0x0F
+        mov     [cs:wake_target], dx
+        mov     [cs:wake_target + 2], ax
+        call    shadow_lock             ; the stack can still be read
+        POSTCODE 0x31
+        jmp     far [cs:wake_target]
+
+        align   4, db 0
+wake_target     dd 0
+wake_stack:     times 192 db 0
+wake_stack_top:
 
 ; Goes on where the program asked for. A reset of the whole board took the shadows away: the
 ; contents are still in RAM, so switching them back on restores C0000h-FFFFFh.

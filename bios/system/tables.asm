@@ -219,7 +219,7 @@ fadt:
         db      0, 0, 0x32              ; the clock has a century byte, its alarm no date
         dw      3                       ; ISA devices, keyboard controller
         db      0
-        dd      0x465                   ; WBINVD works, C1, no sleep button, no RTC wake, reset register
+        dd      0x425                   ; WBINVD works, C1, no sleep button, reset register
         GAS     1, 8, 0xCF9
         db      6, 0, 0, 0
         dq      0                       ; the FACS is below 4 GB
