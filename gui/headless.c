@@ -47,6 +47,9 @@ static bool step(struct headless *h, enum oxbow_stop *stop, struct err *e)
         !sound_turn(&h->vm->sound, m, e)) {
         return false;
     }
+    if (*stop == OXBOW_INTERRUPTED) {
+        *stop = OXBOW_LIMIT;
+    }
     if (*stop != OXBOW_LIMIT && *stop != OXBOW_HELD) {
         return false;
     }
@@ -60,7 +63,6 @@ bool headless_run(struct vm *vm, enum oxbow_stop *stop, struct err *e)
 
     *stop = OXBOW_LIMIT;
     e->text[0] = 0;
-    host_hold_signals();
     terminal_open(&h.terminal, vm);
     throttle_start(&h.throttle, oxbow_ips(vm->m), oxbow_icount(vm->m), host_now_us());
     while (step(&h, stop, e)) {

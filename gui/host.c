@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gui/ending.h"
+
 /* --- time ---------------------------------------------------------------------------------- */
 
 uint64_t host_now_us(void)
@@ -133,8 +135,8 @@ bool host_write(int fd, const uint8_t *data, size_t n)
         struct pollfd p = {fd, POLLOUT, 0};
         ssize_t put;
 
-        if (poll(&p, 1, 100) == 0) {
-            if (host_asked_to_end()) {
+        if (poll(&p, 1, 100) <= 0) {
+            if (ending_asked()) {
                 return true;
             }
             continue;
@@ -207,31 +209,9 @@ int host_pty(char *name, size_t len, struct err *e)
 
 /* --- signals ------------------------------------------------------------------------------- */
 
-void host_hold_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
 void host_ignore_closed_pipes(void)
 {
     signal(SIGPIPE, SIG_IGN);
-}
-
-bool host_asked_to_end(void)
-{
-    sigset_t set;
-
-    if (sigpending(&set) != 0) {
-        return false;
-    }
-    return sigismember(&set, SIGINT) == 1 || sigismember(&set, SIGTERM) == 1 ||
-           sigismember(&set, SIGHUP) == 1;
 }
 
 void host_hold_stats_signal(void)

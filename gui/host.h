@@ -2,8 +2,9 @@
  * What the front ends ask of the host apart from plain files: clocks, terminals, pseudo
  * terminals, signals (R11).
  *
- * Nothing here keeps state of its own: a signal that asks for an orderly end is held by the
- * kernel and looked for between slices, so no handler and no variable is needed.
+ * Nothing here keeps state of its own: the signal that asks for counters is held by the kernel and
+ * looked for between slices, so no handler and no variable is needed.  Signals that ask for an end
+ * are in ending.h.
  */
 #ifndef OXBOW_GUI_HOST_H
 #define OXBOW_GUI_HOST_H
@@ -46,9 +47,6 @@ void host_write_some(int fd, const uint8_t *data, size_t n);
 /* Master side of a new pseudo terminal in raw mode, its path in `name`; -1: failed, see e. */
 int host_pty(char *name, size_t len, struct err *e);
 
-/* From here on SIGINT, SIGTERM and SIGHUP wait for host_asked_to_end(). */
-void host_hold_signals(void);
-bool host_asked_to_end(void);
 /* From here on SIGUSR1 waits for host_asked_for_stats(), which takes it. */
 void host_hold_stats_signal(void);
 bool host_asked_for_stats(void);

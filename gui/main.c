@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gui/ending.h"
 #include "gui/headless.h"
 #include "gui/host.h"
 #include "gui/img.h"
@@ -35,6 +36,44 @@ static int list_cpus(void)
     return OK;
 }
 
+static bool finish(struct vm *vm, struct err *e)
+{
+    if (vm->o.stats) {
+        vm_stats(vm, stderr);
+    }
+    if (vm->o.hash) {
+        printf("%sstate-hash: %016llx\n", ports_within_line(&vm->ports) ? "\n" : "",
+               (unsigned long long)oxbow_hash(vm->m));
+        fflush(stdout);
+    }
+    return !vm->o.savestate || statefile_save(vm->m, vm->o.savestate, e);
+}
+
+/*
+ * What a run leaves behind.  A port that can't be written any more does not cost the state, and a
+ * signal shows in the status, unless the guest had ended the run itself.
+ */
+static int end_run(struct vm *vm, enum oxbow_stop stop, bool ok, struct err *e)
+{
+    int status = ok ? vm_status(vm, stop) : fail(e, INTERNAL);
+
+    if (ok && !ports_flush(&vm->ports, e)) {
+        status = fail(e, INTERNAL);
+    }
+    if (ending_asked() && (stop == OXBOW_LIMIT || stop == OXBOW_HELD)) {
+        status = ending_status();
+    }
+    if (!finish(vm, e)) {
+        status = fail(e, INTERNAL);
+    }
+    if (stop == OXBOW_CRASH) {
+        fputs("oxbow: the guest crashed (triple fault)\n", stderr);
+    }
+    ending_watch(NULL);
+    vm_close(vm);
+    return status;
+}
+
 #ifdef HAVE_SDL
 static bool can_open_window(void)
 {
@@ -50,6 +89,19 @@ static bool look_after_ports(void *ctx)
            sound_turn(&t->vm->sound, t->vm->m, &e) && terminal_poll(t, 0);
 }
 
+/* The display's server has gone, and its library ends the process: as for a hang-up. */
+static int window_lost(void *ctx)
+{
+    struct terminal *t = ctx;
+    struct err e = {{0}};
+    int status;
+
+    fputs("oxbow: the display has gone\n", stderr);
+    terminal_close(t);
+    status = end_run(t->vm, OXBOW_LIMIT, true, &e);
+    return status ? status : ENDING_HANGUP;
+}
+
 static bool run_window(struct vm *vm, enum oxbow_stop *stop, struct err *e)
 {
     struct terminal t;
@@ -62,7 +114,9 @@ static bool run_window(struct vm *vm, enum oxbow_stop *stop, struct err *e)
     bool ok;
 
     terminal_open(&t, vm);
+    ending_on_exit(window_lost, &t);
     ok = sdl_run(vm->m, &c, stop, e);
+    ending_on_exit(NULL, NULL);
     while (ok && *stop == OXBOW_POWEROFF && vm->o.no_shutdown && terminal_poll(&t, 50000)) {
         continue;
     }
@@ -100,26 +154,12 @@ static bool choose_display(struct options *o)
     return true;
 }
 
-static bool finish(struct vm *vm, struct err *e)
-{
-    if (vm->o.stats) {
-        vm_stats(vm, stderr);
-    }
-    if (vm->o.hash) {
-        printf("%sstate-hash: %016llx\n", ports_within_line(&vm->ports) ? "\n" : "",
-               (unsigned long long)oxbow_hash(vm->m));
-        fflush(stdout);
-    }
-    return !vm->o.savestate || statefile_save(vm->m, vm->o.savestate, e);
-}
-
 static int run(struct options *o)
 {
     struct err e = {{0}};
     struct vm vm;
     enum oxbow_stop stop = OXBOW_LIMIT;
-    int status;
-    bool ok, instead = choose_display(o);
+    bool ok = true, instead = choose_display(o);
 
     if (!vm_open(&vm, o, false, &e)) {
         return fail(&e, BAD);
@@ -134,16 +174,16 @@ static int run(struct options *o)
     if (o->stats) {
         host_hold_stats_signal();
     }
-    ok = o->display == DISPLAY_SDL ? run_window(&vm, &stop, &e) : headless_run(&vm, &stop, &e);
-    status = ok ? vm_status(&vm, stop) : fail(&e, o->display == DISPLAY_SDL ? BAD : INTERNAL);
-    if (ok && (!ports_flush(&vm.ports, &e) || !finish(&vm, &e))) {
-        status = fail(&e, INTERNAL);
+    ending_catch();
+    ending_watch(vm.m);
+    if (o->display != DISPLAY_SDL) {
+        ok = headless_run(&vm, &stop, &e);
+    } else if (!run_window(&vm, &stop, &e)) {
+        ending_watch(NULL);
+        vm_close(&vm);
+        return fail(&e, BAD);
     }
-    if (stop == OXBOW_CRASH) {
-        fputs("oxbow: the guest crashed (triple fault)\n", stderr);
-    }
-    vm_close(&vm);
-    return status;
+    return end_run(&vm, stop, ok, &e);
 }
 
 static int run_main(int argc, char *argv[])

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "gui/cp437.h"
+#include "gui/ending.h"
 #include "gui/host.h"
 #include "gui/hostfile.h"
 #include "gui/scriptpic.h"
@@ -30,6 +31,7 @@ enum script_result script_start(struct script_run *r, const char *state, struct 
         return SCRIPT_BAD;
     }
     r->up = true;
+    ending_watch(r->vm.m);
     r->stop = OXBOW_LIMIT;
     for (unsigned n = 0; n < 4; n++) {
         capture_free(&r->serial[n]);
@@ -43,6 +45,7 @@ enum script_result script_start(struct script_run *r, const char *state, struct 
 void script_stop(struct script_run *r)
 {
     if (r->up) {
+        ending_watch(NULL);
         vm_close(&r->vm);
         r->up = false;
     }
@@ -73,7 +76,7 @@ uint64_t script_instructions(const struct script_run *r, uint64_t us)
     return us / 1000000u * ips + us % 1000000u * ips / 1000000u;
 }
 
-bool script_slice(struct script_run *r, uint64_t end, struct err *e)
+enum script_result script_slice(struct script_run *r, uint64_t end, struct err *e)
 {
     struct oxbow *m = r->vm.m;
     uint64_t now = oxbow_icount(m), slice = oxbow_ips(m) / 100 + 1;
@@ -83,8 +86,18 @@ bool script_slice(struct script_run *r, uint64_t end, struct err *e)
         host_sleep_us(1000);
         r->stop = OXBOW_LIMIT;
     }
-    return ports_flush(&r->vm.ports, e) && nets_turn(&r->vm.nets, false, e) &&
-           sound_turn(&r->vm.sound, m, e);
+    if (!ports_flush(&r->vm.ports, e) || !nets_turn(&r->vm.nets, false, e) ||
+        !sound_turn(&r->vm.sound, m, e)) {
+        return SCRIPT_INTERNAL;
+    }
+    if (r->stop == OXBOW_INTERRUPTED) {
+        r->stop = OXBOW_LIMIT;
+    }
+    if (ending_asked()) {
+        err_set(e, "%s ended the run before this line was done", ending_name());
+        return SCRIPT_ENDED;
+    }
+    return SCRIPT_PASSED;
 }
 
 static enum script_result stopped(const struct script_run *r, const char *what, struct err *e)
@@ -96,8 +109,10 @@ static enum script_result stopped(const struct script_run *r, const char *what, 
 enum script_result script_advance(struct script_run *r, uint64_t end, struct err *e)
 {
     while (r->stop == OXBOW_LIMIT && oxbow_icount(r->vm.m) < end) {
-        if (!script_slice(r, end, e)) {
-            return SCRIPT_INTERNAL;
+        enum script_result result = script_slice(r, end, e);
+
+        if (result != SCRIPT_PASSED) {
+            return result;
         }
     }
     return r->stop == OXBOW_LIMIT ? SCRIPT_PASSED : stopped(r, "before this line was done", e);
@@ -118,6 +133,8 @@ enum script_result script_until(struct script_run *r, bool (*done)(struct script
     uint64_t end = oxbow_icount(r->vm.m) + script_instructions(r, r->timeout_us);
 
     while (!done(r, ctx)) {
+        enum script_result result;
+
         if (r->stop != OXBOW_LIMIT) {
             return stopped(r, "while the script waited", e);
         }
@@ -127,8 +144,9 @@ enum script_result script_until(struct script_run *r, bool (*done)(struct script
                     (unsigned long long)(r->timeout_us / 1000u % 1000u));
             return SCRIPT_TIMEOUT;
         }
-        if (!script_slice(r, end, e)) {
-            return SCRIPT_INTERNAL;
+        result = script_slice(r, end, e);
+        if (result != SCRIPT_PASSED) {
+            return result;
         }
     }
     return SCRIPT_PASSED;
@@ -184,7 +202,8 @@ static double guest_seconds(const struct script_run *r)
 
 static void report(struct script_run *r, enum script_result result, const struct err *e)
 {
-    static const char *const name[] = {"PASS", "FAIL", "TIMEOUT", "CRASH", "BAD", "INTERNAL ERROR"};
+    static const char *const name[] = {"PASS", "FAIL", "TIMEOUT", "CRASH", "BAD", "INTERNAL ERROR",
+                                       "ENDED"};
 
     if (result == SCRIPT_PASSED) {
         printf("PASS %s (%.1f s of guest time)\n", r->path, guest_seconds(r));
@@ -279,10 +298,11 @@ int script_main(int argc, char *const argv[])
         fputs("oxbow: test: name a script; oxbow --help says more\n", stderr);
         return SCRIPT_BAD;
     }
-    for (int n = 0; n < argc; n++) {
+    ending_catch();
+    for (int n = 0; n < argc && !ending_asked(); n++) {
         enum script_result result = run_file(argv[n]);
 
         worst = MAX(worst, result);
     }
-    return (int)worst;
+    return ending_asked() ? ending_status() : (int)worst;
 }

@@ -47,7 +47,7 @@ enum script_result script_keys(struct script_run *r, uint64_t end, struct err *e
 enum script_result script_until(struct script_run *r, bool (*done)(struct script_run *r, void *ctx),
                                 void *ctx, const char *what, struct err *e);
 /* One slice, but not past `end`. */
-bool script_slice(struct script_run *r, uint64_t end, struct err *e);
+enum script_result script_slice(struct script_run *r, uint64_t end, struct err *e);
 /* What the machine stopped for, as a sentence's end. */
 const char *script_stop_name(const struct script_run *r);
 void script_show_screen(struct script_run *r, FILE *f);

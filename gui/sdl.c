@@ -343,6 +343,10 @@ static int run_frame(struct front *f, enum oxbow_stop *stop)
         if (*stop == OXBOW_HELD) {
             return 1;
         }
+        if (*stop == OXBOW_INTERRUPTED) {
+            *stop = OXBOW_LIMIT;
+            return 0;
+        }
         if (*stop != OXBOW_LIMIT) {
             return 0;
         }
@@ -381,6 +385,7 @@ bool sdl_run(struct oxbow *m, const struct sdl_config *c, enum oxbow_stop *stop,
     SDL_SetMainReady();
     SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
     SDL_SetHint(SDL_HINT_GRAB_KEYBOARD, "1");
+    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1"); /* poll tells */
     if (SDL_Init(SDL_INIT_VIDEO) != 0) {
         return err_set(e, "no window can be opened (%s); use -display none", SDL_GetError());
     }

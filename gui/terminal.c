@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gui/ending.h"
+
 enum { STDIN = 0, ESCAPE = 1 };
 
 void terminal_open(struct terminal *t, struct vm *vm)
@@ -100,6 +102,10 @@ bool terminal_poll(struct terminal *t, uint64_t wait_us)
     uint8_t data[64];
     bool full = oxbow_input_pending(t->vm->m);
 
+    if (ending_asked()) {
+        return false;
+    }
+
     /* What the guest has not taken yet stays with the host, so that the queue can't grow. */
     if (!full && t->port >= 0 && !t->ended) {
         int n = host_read(STDIN, data, sizeof data, wait_us);
@@ -121,5 +127,5 @@ bool terminal_poll(struct terminal *t, uint64_t wait_us)
         host_sleep_us(wait_us);
     }
     vm_stats_if_asked(t->vm);
-    return !host_asked_to_end();
+    return !ending_asked();
 }
