@@ -2,7 +2,10 @@
  * Firmware configuration device: selector, data port and DMA interface of QEMU's fw_cfg.
  *
  * The selector is a 16-bit write to the first port, data are byte reads of the second.  The DMA
- * address register is big-endian; writing its last byte starts the transfer, which is done at once.
+ * address register is big-endian; writing its last byte starts the transfer.  Its first piece is
+ * done at once, which is all of what firmware moves as a rule; the rest comes in pieces over
+ * virtual time, so that no access is dear for the host (R7).  The descriptor's control word stays
+ * as the guest wrote it until the end; every user of the interface polls it.
  * Invariant: reading past the end of an item, or an item that is not there, gives zeros.
  */
 #include "devices/fwcfg.h"
@@ -16,8 +19,10 @@ enum { KEYS = 0x80, ARCH_KEYS = 0x20, NAME_LEN = 56, DIR_ENTRY = 64 };
 enum { KEY_MASK = 0x3fff, KEY_ARCH = 0x8000 };
 enum { DMA_ERROR = 1, DMA_READ = 2, DMA_SKIP = 4, DMA_SELECT = 8, DMA_WRITE = 16 };
 enum { ID_TRADITIONAL = 1, ID_DMA = 2, DMA_DESCRIPTOR = 16, DMA_REG = 8 };
-/* Zeros that one DMA command writes beyond an item's end before it is refused (R7). */
-enum { MAX_ZEROS = 16 << 20, ZERO_PIECE = 4096 };
+/* Zeros that one DMA command writes beyond an item's end before it is refused. */
+enum { MAX_ZEROS = 16 << 20 };
+/* What is moved at a time, and the time it takes: a gigabyte a second. */
+enum { DMA_PIECE = 65536, DMA_PIECE_NS = 65536, ZERO_PIECE = 4096 };
 
 struct item {
     const uint8_t *data;
@@ -32,6 +37,11 @@ struct fwcfg {
     uint16_t key;
     uint32_t offset;
     uint8_t dma[DMA_REG]; /* address register, big-endian */
+    /* The transfer that goes on, dma_left bytes of it; reads of the data port don't disturb it. */
+    struct event piece;
+    uint64_t dma_desc, dma_to;
+    uint32_t dma_left, dma_offset;
+    uint16_t dma_key;
 };
 
 static const uint8_t dma_signature[DMA_REG] = {'Q', 'E', 'M', 'U', ' ', 'C', 'F', 'G'};
@@ -162,81 +172,118 @@ static void select_key(struct fwcfg *f, uint16_t key)
     f->offset = 0;
 }
 
-/* What is left of the selected item. */
-static uint32_t item_left(struct fwcfg *f, const uint8_t **data)
+/* What is left of an item from an offset on. */
+static uint32_t item_left(struct fwcfg *f, uint16_t key, uint32_t offset, const uint8_t **data)
 {
-    const struct item *it = find_item(f, f->key);
+    const struct item *it = find_item(f, key);
 
-    if (!it || f->offset >= it->len) {
+    if (!it || offset >= it->len) {
         return 0;
     }
-    *data = it->data + f->offset;
-    return it->len - f->offset;
+    *data = it->data + offset;
+    return it->len - offset;
 }
 
 static uint8_t read_byte(struct fwcfg *f)
 {
     const uint8_t *data;
 
-    if (item_left(f, &data) == 0) {
+    if (item_left(f, f->key, f->offset, &data) == 0) {
         return 0;
     }
     f->offset++;
     return data[0];
 }
 
-/* Copies len bytes of the item to guest memory; false: too far beyond its end. */
-static bool dma_copy(struct fwcfg *f, uint64_t addr, uint32_t len)
+/* Moves the offset of the selected item, but not past its end. */
+static void skip(struct fwcfg *f, uint32_t len)
+{
+    const uint8_t *data;
+    uint32_t left = item_left(f, f->key, f->offset, &data);
+
+    f->offset += MIN(left, len);
+}
+
+/* The descriptor's control word when all is done. */
+static void dma_result(struct fwcfg *f, uint64_t desc, uint32_t value)
+{
+    uint8_t result[4];
+
+    put_be32(result, value);
+    bus_write_block(f->dev.env->mem, desc, result, sizeof result);
+}
+
+/* The next piece of the transfer: of the item, then zeros. */
+static void dma_piece(struct fwcfg *f)
 {
     static const uint8_t zeros[ZERO_PIECE];
-    const uint8_t *data = NULL;
-    uint32_t n = item_left(f, &data);
+    uint32_t todo = MIN(f->dma_left, (uint32_t)DMA_PIECE);
 
-    n = MIN(n, len);
-    if (len - n > MAX_ZEROS) {
-        return false;
+    f->dma_left -= todo;
+    while (todo) {
+        const uint8_t *data = zeros;
+        uint32_t n = item_left(f, f->dma_key, f->dma_offset, &data);
+
+        n = MIN(n ? n : (uint32_t)ZERO_PIECE, todo);
+        bus_write_block(f->dev.env->mem, f->dma_to, data, n);
+        f->dma_offset += data == zeros ? 0 : n;
+        f->dma_to += n;
+        todo -= n;
     }
-    if (n) {
-        bus_write_block(f->dev.env->mem, addr, data, n);
-        f->offset += n;
-        addr += n;
-        len -= n;
+    if (f->dma_left) {
+        event_at(f->dev.env->sched, &f->piece, sched_after_ns(f->dev.env->sched, DMA_PIECE_NS));
+    } else {
+        dma_result(f, f->dma_desc, 0);
     }
-    while (len) {
-        n = MIN(len, (uint32_t)ZERO_PIECE);
-        bus_write_block(f->dev.env->mem, addr, zeros, n);
-        addr += n;
-        len -= n;
+}
+
+static void dma_event(void *arg, uint64_t now UNUSED)
+{
+    dma_piece(arg);
+}
+
+static void dma_start(struct fwcfg *f, uint64_t desc, uint64_t to, uint32_t len)
+{
+    const uint8_t *data;
+    uint32_t left = item_left(f, f->key, f->offset, &data);
+
+    if (len > left && len - left > MAX_ZEROS) {
+        dma_result(f, desc, DMA_ERROR);
+        return;
     }
-    return true;
+    f->dma_desc = desc;
+    f->dma_to = to;
+    f->dma_left = len;
+    f->dma_key = f->key;
+    f->dma_offset = f->offset;
+    skip(f, len);
+    dma_piece(f);
 }
 
 /* Descriptor in guest memory: control, length, address, all big-endian. */
 static void dma_run(struct fwcfg *f, uint64_t desc)
 {
-    struct bus *mem = f->dev.env->mem;
-    uint8_t d[DMA_DESCRIPTOR], result[4];
+    uint8_t d[DMA_DESCRIPTOR];
     uint32_t control, len;
-    bool ok = true;
 
-    bus_read_block(mem, desc, d, sizeof d);
+    bus_read_block(f->dev.env->mem, desc, d, sizeof d);
     control = get_be32(d);
     len = get_be32(d + 4);
+    if (event_pending(&f->piece)) {
+        dma_result(f, desc, DMA_ERROR); /* one at a time */
+        return;
+    }
     if (control & DMA_SELECT) {
         select_key(f, (uint16_t)(control >> 16));
     }
     if (control & DMA_READ) {
-        ok = dma_copy(f, get_be64(d + 8), len);
-    } else if (control & DMA_WRITE) {
-        ok = false;
-    } else if (control & DMA_SKIP) {
-        const uint8_t *data;
-        uint32_t left = item_left(f, &data);
-
-        f->offset += MIN(left, len);
+        dma_start(f, desc, get_be64(d + 8), len);
+        return;
     }
-    put_be32(result, ok ? 0 : DMA_ERROR);
-    bus_write_block(mem, desc, result, sizeof result);
+    if ((control & DMA_SKIP) && !(control & DMA_WRITE)) {
+        skip(f, len);
+    }
+    dma_result(f, desc, control & DMA_WRITE ? DMA_ERROR : 0);
 }
 
 static uint64_t fwcfg_read(void *dev, uint64_t off, unsigned size UNUSED)
@@ -291,6 +338,7 @@ static bool fwcfg_init(struct device *d, const void *config, struct err *e)
     struct fwcfg *f = (struct fwcfg *)d;
     const struct fwcfg_config *c = config;
 
+    event_init(d->env->sched, &f->piece, "fwcfg/dma", dma_event, f);
     if (bus_map(d->env->io, c->port, 2, &fwcfg_ops, f, PRIO_DEVICE) < 0 ||
         bus_map(d->env->io, c->dma_port, DMA_REG, &fwcfg_dma_ops, f, PRIO_DEVICE) < 0) {
         return err_set(e, "%s: out of memory", d->id);
@@ -309,12 +357,19 @@ static void fwcfg_reset(struct device *d, enum reset_kind kind UNUSED)
 
     select_key(f, 0);
     memset(f->dma, 0, sizeof f->dma);
+    event_cancel(f->dev.env->sched, &f->piece);
+    f->dma_left = 0;
 }
 
 static const struct snap_field fwcfg_state[] = {
     SNAP_F(struct fwcfg, key, SNAP_U16),
     SNAP_F(struct fwcfg, offset, SNAP_U32),
     SNAP_ARRAY(struct fwcfg, dma, SNAP_BYTES),
+    SNAP_SINCE(struct fwcfg, dma_desc, SNAP_U64, 2),
+    SNAP_SINCE(struct fwcfg, dma_to, SNAP_U64, 2),
+    SNAP_SINCE(struct fwcfg, dma_left, SNAP_U32, 2),
+    SNAP_SINCE(struct fwcfg, dma_offset, SNAP_U32, 2),
+    SNAP_SINCE(struct fwcfg, dma_key, SNAP_U16, 2),
     SNAP_END,
 };
 
@@ -325,5 +380,5 @@ const struct device_class fwcfg_class = {
     .reset = fwcfg_reset,
     .free = fwcfg_free,
     .state = fwcfg_state,
-    .state_version = 1,
+    .state_version = 2,
 };

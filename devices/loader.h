@@ -9,6 +9,7 @@
 #ifndef OXBOW_DEVICES_LOADER_H
 #define OXBOW_DEVICES_LOADER_H
 
+#include "devices/sched.h"
 #include "memory/base.h"
 #include "memory/bus.h"
 #include "memory/err.h"
@@ -45,6 +46,11 @@ struct loader {
     unsigned parts;
     uint32_t answer[4]; /* what the ROM reads next */
     uint32_t answers, next;
+    /* The last load: what it answered, and the icount from which on another one copies again. */
+    uint32_t start[4];
+    uint32_t starts;
+    uint64_t again;
+    const struct sched *sched;
 };
 
 /* Copies what it needs; checks that the kernel is one.  No kernel: kind stays LOADER_NONE. */
@@ -52,5 +58,7 @@ bool loader_init(struct loader *l, struct bus *mem, uint64_t ram_size, const voi
                  size_t kernel_len, const void *initrd, size_t initrd_len, const char *cmdline,
                  struct err *e);
 void loader_free(struct loader *l);
-bool loader_map(struct loader *l, struct bus *io);
+bool loader_map(struct loader *l, struct bus *io, const struct sched *sched);
+/* The processor was reset: the next write copies. */
+void loader_reset(struct loader *l);
 #endif

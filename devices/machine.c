@@ -192,6 +192,7 @@ static void do_reset(struct oxbow *m)
         machine_stop(m, OXBOW_RESET, 0);
         return;
     }
+    loader_reset(&m->loader);
     if (hard) {
         devices_reset(&m->env, RESET_WARM);
         cpu_reset(m->cpu);
@@ -573,8 +574,11 @@ size_t oxbow_stats(struct oxbow *m, char *buf, size_t len)
 
 /* --- state ------------------------------------------------------------------------------------ */
 
-/* Version 1 tried input that had found no room at the start of every slice, too. */
-enum { MACHINE_VERSION = 3 };
+/*
+ * Version 1 tried input that had found no room at the start of every slice, too; up to version 3
+ * the loader copied whenever it was asked.
+ */
+enum { MACHINE_VERSION = 4 };
 
 static const struct snap_field machine_fields[] = {
     SNAP_F(struct oxbow, ram_size, SNAP_U64),
@@ -596,6 +600,9 @@ static const struct snap_field machine_fields[] = {
     SNAP_ARRAY_SINCE(struct oxbow, input_retry, SNAP_U64, 2),
     SNAP_SINCE(struct oxbow, asleep, SNAP_BOOL, 3),
     SNAP_SINCE(struct oxbow, pc.rtc_level, SNAP_BOOL, 3),
+    SNAP_ARRAY_SINCE(struct oxbow, loader.start, SNAP_U32, 4),
+    SNAP_SINCE(struct oxbow, loader.starts, SNAP_U32, 4),
+    SNAP_SINCE(struct oxbow, loader.again, SNAP_U64, 4),
     SNAP_END,
 };
 

@@ -799,7 +799,7 @@ bool pc_build(struct oxbow *m, struct err *e)
         !build_sound(m, e) || !build_debug(m, e) || !build_rom(m, e) || !fill_fwcfg(m, e)) {
         return false;
     }
-    if (!loader_map(&m->loader, m->io)) {
+    if (!loader_map(&m->loader, m->io, m->sched)) {
         return err_set(e, "not enough memory for the machine");
     }
     fill_boot_order(m);

@@ -14,6 +14,7 @@ enum { RAM = 16 << 20, SETUP = 5 * 512 };
 
 struct rig {
     struct bus *mem, *io;
+    struct sched *sched; /* an instruction is a nanosecond */
     uint8_t *ram;
     struct loader l;
     struct err e;
@@ -24,6 +25,7 @@ static void rig_new(struct rig *r)
     memset(r, 0, sizeof *r);
     r->mem = bus_new((uint64_t)1 << 36);
     r->io = bus_new(65536);
+    r->sched = sched_new(1000000000);
     r->ram = malloc(RAM);
     memset(r->ram, 0xcc, RAM);
     bus_map_ram(r->mem, 0, RAM, r->ram, BUS_RW, PRIO_RAM);
@@ -34,6 +36,7 @@ static void rig_end(struct rig *r)
     loader_free(&r->l);
     bus_free(r->mem);
     bus_free(r->io);
+    sched_free(r->sched);
     free(r->ram);
 }
 
@@ -42,8 +45,10 @@ static bool init(struct rig *r, const void *kernel, size_t len, const char *init
 {
     r->e.text[0] = 0;
     loader_free(&r->l);
-    return loader_init(&r->l, r->mem, RAM, kernel, len, initrd, initrd ? strlen(initrd) : 0, append,
-                       &r->e);
+    bool ok = loader_init(&r->l, r->mem, RAM, kernel, len, initrd, initrd ? strlen(initrd) : 0,
+                          append, &r->e);
+    r->l.sched = r->sched; /* the port may be mapped already */
+    return ok;
 }
 
 static void refused(struct rig *r, const void *kernel, size_t len, const char *why)
@@ -55,7 +60,7 @@ static void refused(struct rig *r, const void *kernel, size_t len, const char *w
 /* The ROM's write and reads. */
 static uint32_t load(struct rig *r)
 {
-    ck_assert(loader_map(&r->l, r->io));
+    ck_assert(loader_map(&r->l, r->io, r->sched));
     bus_write(r->io, LOADER_PORT, 4, 0);
     return (uint32_t)bus_read(r->io, LOADER_PORT, 4);
 }
@@ -90,7 +95,7 @@ START_TEST(without_kernel)
     rig_new(&r);
     ck_assert(init(&r, NULL, 0, NULL, NULL));
     ck_assert_int_eq(r.l.kind, LOADER_NONE);
-    ck_assert(loader_map(&r.l, r.io));
+    ck_assert(loader_map(&r.l, r.io, r.sched));
     ck_assert_uint_eq(bus_read(r.io, LOADER_PORT, 4), 0xffffffff);
     ck_assert(!init(&r, NULL, 0, "x", NULL));
     ck_assert_str_eq(r.e.text, "initrd: this needs a kernel");
@@ -534,7 +539,7 @@ START_TEST(kind_only)
     rig_new(&r);
     make_elf(k);
     ck_assert(init(&r, k, sizeof k, NULL, NULL));
-    ck_assert(loader_map(&r.l, r.io));
+    ck_assert(loader_map(&r.l, r.io, r.sched));
     bus_write(r.io, LOADER_PORT, 4, LOADER_ASK_KIND);
     ck_assert_uint_eq(answer(&r), LOADER_MULTIBOOT);
     ck_assert_uint_eq(answer(&r), 0);
@@ -593,6 +598,35 @@ START_TEST(multiboot_addresses)
 }
 END_TEST
 
-FIX_SUITE("loader", without_kernel, bad_kernels, linux_kernel, video_modes, old_linux_kernel,
+/* Writes in a loop copy once; a reset, or as much time as copying takes, and they copy again. */
+START_TEST(copies_once)
+{
+    static uint8_t k[1 << 16];
+    struct rig r;
+    rig_new(&r);
+    make_linux(k, sizeof k, 0x206);
+    ck_assert(init(&r, k, sizeof k, "initrd", NULL));
+    ck_assert_uint_eq(load(&r), LOADER_LINUX);
+    ck_assert_uint_eq(r.ram[0x100000], 0x22);
+    r.ram[0x100000] = 0;
+    sched_set_now(r.sched, 60000);
+    bus_write(r.io, LOADER_PORT, 4, 0);
+    ck_assert_uint_eq(answer(&r), LOADER_LINUX);
+    ck_assert_uint_eq(answer(&r), 0x1000);
+    ck_assert_uint_eq(answer(&r), 0);
+    ck_assert_uint_eq(r.ram[0x100000], 0);
+    loader_reset(&r.l);
+    bus_write(r.io, LOADER_PORT, 4, 0);
+    ck_assert_uint_eq(r.ram[0x100000], 0x22);
+    r.ram[0x100000] = 0;
+    sched_set_now(r.sched, 130000);
+    bus_write(r.io, LOADER_PORT, 4, 0);
+    ck_assert_uint_eq(r.ram[0x100000], 0x22);
+    rig_end(&r);
+}
+END_TEST
+
+FIX_SUITE("loader", copies_once, without_kernel, bad_kernels, linux_kernel, video_modes,
+          old_linux_kernel,
           linux_memory, linux_setup_size, multiboot_elf, damaged_elf, many_segments,
           nothing_overlaps, no_room_left, base_memory, kind_only, multiboot_addresses)

@@ -248,6 +248,52 @@ START_TEST(fw_cfg_dma)
 }
 END_TEST
 
+/* A long transfer takes its time; nothing it meets on the way changes what arrives. */
+START_TEST(fw_cfg_long_dma)
+{
+    enum { LEN = 200000, TO = 0x10000, READ = 2, SELECT = 8 };
+    struct log_of p;
+    struct fwcfg_config c = {0x510, 0x514};
+    struct device *d;
+    uint8_t *item = malloc(LEN);
+
+    for (unsigned n = 0; n < LEN; n++) {
+        item[n] = (uint8_t)(n * 7 + n / 251);
+    }
+    setup(&p);
+    d = rig_add(&p.r, &fwcfg_class, "fwcfg", &c);
+    ck_assert(fwcfg_add_ref(d, FWCFG_INITRD_DATA, item, LEN));
+    ck_assert_uint_eq(dma(&p, FWCFG_INITRD_DATA << 16 | SELECT | READ, LEN + 8, TO),
+                      FWCFG_INITRD_DATA << 16 | SELECT | READ);
+    ck_assert_int_eq(memcmp(p.r.ram + TO, item, 65536), 0);
+    ck_assert_uint_eq(p.r.ram[TO + 65537], 0);
+    rig_round_trip(&p.r);
+    ck_assert_uint_eq(in8(&p.r, 0x511), 0); /* the offset is behind the item already */
+    select_item(&p, FWCFG_SIGNATURE);
+    ck_assert_uint_eq(in8(&p.r, 0x511), 'Q');
+    put32(p.r.ram + 0x2000, swap32(READ));
+    bus_write(p.r.env.io, 0x514, 4, 0);
+    bus_write(p.r.env.io, 0x518, 4, swap32(0x2000));
+    ck_assert_uint_eq(swap32(get32(p.r.ram + 0x2000)), 1); /* busy */
+    memset(p.r.ram + TO + LEN, 0xee, 16);
+    sched_run(p.r.env.sched, rig_now(&p.r) + 65536 * 2);
+    ck_assert_uint_ne(get32(p.r.ram + 0x1000), 0);
+    sched_run(p.r.env.sched, rig_now(&p.r) + 65536);
+    ck_assert_uint_eq(get32(p.r.ram + 0x1000), 0);
+    ck_assert_int_eq(memcmp(p.r.ram + TO, item, LEN), 0);
+    ck_assert_int_eq(memcmp(p.r.ram + TO + LEN, "\0\0\0\0\0\0\0\0\xee", 9), 0);
+    ck_assert_uint_eq(in8(&p.r, 0x511), 'E');
+    /* A reset ends it. */
+    ck_assert_uint_ne(dma(&p, FWCFG_INITRD_DATA << 16 | SELECT | READ, LEN, TO), 0);
+    memset(p.r.ram + TO, 0xee, LEN);
+    devices_reset(&p.r.env, RESET_WARM);
+    sched_run(p.r.env.sched, rig_now(&p.r) + 65536 * 9);
+    ck_assert_uint_eq(p.r.ram[TO + 65537], 0xee);
+    rig_free(&p.r);
+    free(item);
+}
+END_TEST
+
 START_TEST(printer)
 {
     struct log_of p;
@@ -322,6 +368,7 @@ static void add(TCase *t)
     tcase_add_test(t, debug_ports);
     tcase_add_test(t, fw_cfg_items);
     tcase_add_test(t, fw_cfg_dma);
+    tcase_add_test(t, fw_cfg_long_dma);
     tcase_add_test(t, printer);
     tcase_add_test(t, storm);
 }
