@@ -11,9 +11,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-enum { PATIENCE = 2 }; /* signals that are only noted */
+enum {
+    PATIENCE = 2, /* signals that are only noted */
+    PULSE_US = 100000
+};
 
 static struct {
     atomic_int count, number;
@@ -41,6 +45,27 @@ static void on_signal(int number)
     if (m) {
         oxbow_interrupt(m);
     }
+}
+
+static void on_pulse(int number UNUSED)
+{
+    struct oxbow *m = atomic_load(&ending.machine);
+
+    if (m) {
+        oxbow_interrupt(m);
+    }
+}
+
+void ending_pulse(bool on)
+{
+    struct sigaction action = {.sa_handler = on_pulse, .sa_flags = SA_RESTART};
+    struct itimerval every = {{0, on ? PULSE_US : 0}, {0, on ? PULSE_US : 0}};
+
+    sigemptyset(&action.sa_mask);
+    if (on) {
+        sigaction(SIGALRM, &action, NULL);
+    }
+    setitimer(ITIMER_REAL, &every, NULL);
 }
 
 void ending_catch(void)

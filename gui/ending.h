@@ -19,6 +19,8 @@ enum { ENDING_HANGUP = 129 }; /* the status after SIGHUP */
 void ending_catch(void);
 /* The machine they interrupt; NULL: none, and required before it is freed. */
 void ending_watch(struct oxbow *m);
+/* While on, the machine leaves its slice ten times a second, to have its terminal looked at. */
+void ending_pulse(bool on);
 bool ending_asked(void);
 /* 128 + the number of the first signal, 0: none came. */
 int ending_status(void);

@@ -1,9 +1,11 @@
 /*
- * A run without a window: as fast as the host can, except that a guest which waits for somebody who
- * types waits in real time, and one that is dead does not keep the host busy.
+ * A run without a window.  A busy guest runs as fast as the host can; an idle one waits in real
+ * time, unless the run ends by itself and nobody types: there the time that a guest sleeps through
+ * is skipped, and one that is dead does not keep the host busy.
  */
 #include "gui/headless.h"
 
+#include "gui/ending.h"
 #include "gui/terminal.h"
 #include "gui/throttle.h"
 
@@ -18,13 +20,23 @@ struct headless {
     uint64_t still; /* instructions skipped since one was last executed */
 };
 
+/* Whether time that the guest sleeps through passes on the host, too. */
+static bool sleeps(const struct headless *h)
+{
+    const struct options *o = &h->vm->o;
+    bool ends = o->has_stop_at || o->hash || o->debug_exit;
+
+    return o->sleep == SLEEP_ON ||
+           (o->sleep == SLEEP_AUTO && (!ends || terminal_interactive(&h->terminal)));
+}
+
 /* How long to wait for input before the next slice. */
 static uint64_t wait_for(struct headless *h, uint64_t ran, uint64_t idle)
 {
     struct oxbow *m = h->vm->m;
 
     h->still = idle < ran ? 0 : h->still + ran;
-    if (idle && terminal_interactive(&h->terminal)) {
+    if (idle && sleeps(h)) {
         return MIN(throttle_ahead(&h->throttle, oxbow_icount(m), host_now_us()), NAP_US * 2);
     }
     return h->still / oxbow_ips(m) >= DEAD_SECONDS && !h->vm->o.has_stop_at ? NAP_US : 0;
@@ -63,6 +75,7 @@ bool headless_run(struct vm *vm, enum oxbow_stop *stop, struct err *e)
 
     *stop = OXBOW_LIMIT;
     e->text[0] = 0;
+    ending_pulse(true);
     terminal_open(&h.terminal, vm);
     throttle_start(&h.throttle, oxbow_ips(vm->m), oxbow_icount(vm->m), host_now_us());
     while (step(&h, stop, e)) {
@@ -74,5 +87,6 @@ bool headless_run(struct vm *vm, enum oxbow_stop *stop, struct err *e)
         }
     }
     terminal_close(&h.terminal);
+    ending_pulse(false);
     return e->text[0] == 0;
 }

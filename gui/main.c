@@ -107,6 +107,7 @@ static bool run_window(struct vm *vm, enum oxbow_stop *stop, struct err *e)
     struct terminal t;
     struct sdl_config c = {
         .name = vm->o.name, .full_screen = vm->o.full_screen,
+        .unlimited = vm->o.sleep == SLEEP_OFF,
         .stop_at = vm->o.has_stop_at ? vm->o.stop_at : UINT64_MAX,
         .audio_rate = vm->o.audio.kind == AUDIO_SDL ? vm->o.audio.rate : 0,
         .poll = look_after_ports, .ctx = &t,

@@ -20,7 +20,8 @@ enum opt_kind {
     OPT_FILE,   /* const char *, a file name */
     OPT_ACTION, /* enum options_action `n`; no value */
     OPT_FLOPPY, OPT_DISK, OPT_CDROM, OPT_DRIVE,
-    OPT_MEMORY, OPT_CPU, OPT_IPS, OPT_STOP_AT, OPT_BOOT, OPT_RTC, OPT_VGA, OPT_DISPLAY, OPT_NAME,
+    OPT_MEMORY, OPT_CPU, OPT_IPS, OPT_ICOUNT, OPT_STOP_AT, OPT_BOOT, OPT_RTC, OPT_VGA, OPT_DISPLAY,
+    OPT_NAME,
     OPT_SERIAL, OPT_PARALLEL, OPT_DEBUGCON, OPT_DEVICE, OPT_LOG, OPT_READCONFIG,
     OPT_NIC, OPT_NETDEV, OPT_OBJECT, OPT_AUDIO, OPT_MACHINE,
 };
@@ -50,6 +51,8 @@ static const struct opt table[] = {
     {"rtc", OPT_RTC, 0, 0, "base=utc|localtime|DATE",
      "date of the clock (default: now; 2000-01-01 with -hash or -stop-at)"},
     {"ips", OPT_IPS, 0, 0, "N", "instructions per guest second (K, M, G: powers of 1000)"},
+    {"icount", OPT_ICOUNT, 0, 0, "sleep=on|off",
+     "whether an idle guest waits as a PC would (default: unless the run ends by itself)"},
     {"name", OPT_NAME, 0, 0, "NAME", "name of the machine, shown in the window's title"},
     {"Drives", OPT_GROUP, 0, 0, 0, 0},
     {"fda", OPT_FLOPPY, 0, 0, "FILE", "image in floppy drive A"},
@@ -213,6 +216,16 @@ static bool set_number(const char *name, const char *value, uint64_t low, uint64
            err_set(e, "-%s %s: write a number of instructions, as in -%s 400M", name, value, name);
 }
 
+static bool set_icount(struct options *o, const char *value, struct err *e)
+{
+    if (strcmp(value, "sleep=on") != 0 && strcmp(value, "sleep=off") != 0) {
+        return err_set(e, "-icount %s: time always follows the instruction count and -ips sets the "
+                          "rate; what can be chosen is sleep=on or sleep=off", value);
+    }
+    o->sleep = strcmp(value, "sleep=on") == 0 ? SLEEP_ON : SLEEP_OFF;
+    return true;
+}
+
 static bool set_file(struct options *o, const char **to, const char *value, const char *dir,
                      struct err *e)
 {
@@ -262,6 +275,8 @@ static bool apply(struct options *o, const struct opt *opt, const char *value, c
         return set_cpu(o, value, e);
     case OPT_IPS:
         return set_number("ips", value, 1, &o->ips, e);
+    case OPT_ICOUNT:
+        return set_icount(o, value, e);
     case OPT_STOP_AT:
         o->has_stop_at = true;
         return set_number("stop-at", value, 0, &o->stop_at, e);

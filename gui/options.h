@@ -19,6 +19,8 @@
 
 enum options_action { ACTION_RUN, ACTION_HELP, ACTION_VERSION, ACTION_CPU_HELP };
 enum options_display { DISPLAY_AUTO, DISPLAY_NONE, DISPLAY_SDL };
+/* Whether an idle guest waits for the host's clock; AUTO: unless the run ends by itself. */
+enum options_sleep { SLEEP_AUTO, SLEEP_ON, SLEEP_OFF };
 enum rtc_base { RTC_AUTO, RTC_UTC, RTC_LOCALTIME, RTC_DATE };
 
 /* Where the bytes of a port go. */
@@ -51,6 +53,7 @@ struct options {
     bool has_stop_at, no_vga, no_vmport, nographic, full_screen, snapshot;
     bool no_reboot, no_shutdown, hash, stats, boot_menu, hpet;
     enum options_display display;
+    enum options_sleep sleep;
     struct drive_option floppy[2], ide[4];
     struct target serial[4], parallel, debugcon;
     unsigned serials; /* -serial words so far */

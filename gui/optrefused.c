@@ -29,7 +29,6 @@ static const struct refused refused[] = {
     {"sdl", NULL, "write -display sdl"},
     {"usb", NULL, "there is no USB controller"},
     {"usbdevice", NULL, "there is no USB controller"},
-    {"icount", NULL, "time always follows the instruction count; -ips sets the rate"},
     {"nodefaults", NULL, "there are no default devices to leave out; name what you want"},
     {"no-user-config", NULL, "no file is read that was not named; leave the option away"},
     {"loadvm", NULL, "states are files of their own; use -loadstate FILE"},

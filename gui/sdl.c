@@ -19,7 +19,7 @@
 #include "gui/sdl_view.h"
 #include "gui/throttle.h"
 
-enum { FRAME_MS = 16, USAGES = 256 };
+enum { FRAME_MS = 16, SLICE_MS = 100, USAGES = 256 };
 
 struct front {
     struct oxbow *m;
@@ -355,9 +355,17 @@ static int run_frame(struct front *f, enum oxbow_stop *stop)
     return spent < FRAME_MS && !at_end(f) ? (int)(FRAME_MS - spent) : 0;
 }
 
+/* From a thread of SDL's: a slice may take the host long, the window must be looked after. */
+static Uint32 end_slice(Uint32 ms, void *m)
+{
+    oxbow_interrupt(m);
+    return ms;
+}
+
 static enum oxbow_stop run_loop(struct front *f)
 {
     enum oxbow_stop stop = OXBOW_LIMIT;
+    SDL_TimerID timer = SDL_AddTimer(SLICE_MS, end_slice, f->m);
 
     throttle_start(&f->throttle, oxbow_ips(f->m), oxbow_icount(f->m), now_us());
     f->host1 = SDL_GetTicks64();
@@ -375,6 +383,7 @@ static enum oxbow_stop run_loop(struct front *f)
             f->closed = true;
         }
     }
+    SDL_RemoveTimer(timer);
     return stop == OXBOW_HELD ? OXBOW_LIMIT : stop;
 }
 

@@ -65,6 +65,25 @@ export STOP_RUN_IGNORE=1
 stop ignored 0 $HUP 1 5 "$oxbow" -display none -bios loop14.rom -m 64 -stop-at 1M
 unset STOP_RUN_IGNORE
 
+# A terminal is listened to while a slice would take minutes.
+status=0
+{ sleep 1; printf '\001x'; } | timeout 60 "$oxbow" -nographic -bios loop2.rom -m 64 -ips 10000M \
+    >keys.out 2>&1 || status=$?
+[ $status -eq 0 ] || fail "Ctrl-A x: status $status"
+
+# An idle guest's time passes no faster than the host's, unless the run is bounded or asked to hurry.
+printf 'bits 16\ntimes 0xfff0 db 0\nl: cli\nhlt\njmp l\ntimes 0x10000-($-$$) db 0\n' >idle.asm
+rom idle.rom idle.asm
+start=$(date +%s)
+stop idle 143 $TERM 1 100 "$oxbow" -display none -bios idle.rom -m 64 -ips 100M -stats
+seconds=$(($(date +%s) - start + 2))
+count=$(awk '$1 == "instructions" {print int($2 / 100000000)}' idle.err)
+[ "$count" -le $seconds ] || fail "idle: $count s of the guest's in less than $seconds s"
+timeout 60 "$oxbow" -display none -bios idle.rom -m 64 -ips 100M -stop-at 20G || fail "idle, bounded: status $?"
+stop idle2 143 $TERM 1 200 "$oxbow" -display none -bios idle.rom -m 64 -ips 100M -stats -icount sleep=off
+count=$(awk '$1 == "instructions" {print int($2 / 100000000)}' idle2.err)
+[ "$count" -ge 60 ] || fail "idle, -icount sleep=off: only $count s"
+
 # The other front ends.
 stop terminal 143 $TERM 1 150 "$oxbow" -nographic -bios loop2.rom -m 64
 printf 'boot -bios loop2.rom -m 64 -display none -serial file:script.log\nsleep 1000\n' >loop.test
