@@ -286,6 +286,13 @@ ALWAYS_INLINE const struct tlb_special *special_hit(const struct tlb *t, uint32_
     return s->tag == (la & ~(uint32_t)PAGE_MASK) && (la & PAGE_MASK) + size <= PAGE_SIZE ? s : NULL;
 }
 
+uint8_t *priv_beside_code(const struct tlb *t, uint32_t la, unsigned n)
+{
+    const struct tlb_special *s = special_hit(t, la, n);
+
+    return s && s->write ? beside_code(s, la, n) : NULL;
+}
+
 /* The rest of lin_read() and lin_write(): no direct entry, or two pages. */
 static NOINLINE bool read_far(struct cpu *c, uint32_t la, unsigned size, uint64_t *v)
 {

@@ -48,7 +48,7 @@ bool frame_check(struct cpu *c, struct frame *f)
 
     if ((uint64_t)ea + total <= (uint64_t)f->mask + 1 &&
         LIKELY((uint64_t)(uint32_t)(ea - f->ss->lo) + total <= f->ss->wlen)) {
-        f->host = tlb_write_hit(tlb_for(c, f->user), (uint32_t)(f->ss->base + ea), total);
+        f->host = store_room(tlb_for(c, f->user), (uint32_t)(f->ss->base + ea), total);
         if (LIKELY(f->host != NULL)) {
             return true;
         }
@@ -69,9 +69,9 @@ void frame_store(struct cpu *c, struct frame *f)
         for (k = 0; k < f->n; k++) {
             put32(f->host + (f->n - 1 - k) * 4, f->val[k]);
         }
-    } else if (f->host) {
+    } else if (LIKELY(f->host)) {
         for (k = 0; k < f->n; k++) {
-            put_n(f->host + (f->n - 1 - k) * f->size, f->size, f->val[k]);
+            put16(f->host + (f->n - 1 - k) * 2, (uint16_t)f->val[k]);
         }
     } else {
         for (k = 0; k < f->n; k++) {
@@ -112,8 +112,34 @@ bool tss_stack(struct cpu *c, unsigned cpl, uint16_t *ss, uint32_t *esp)
 
 /* --- real mode ------------------------------------------------------------------------------ */
 
+/*
+ * The common case of real mode, and of V86 mode with a vector table of its own: the pointer of the
+ * vector is at la, three words go to the stack, CS gets a new base.  False: nothing has been done.
+ */
+ALWAYS_INLINE bool vector_quick(struct cpu *c, uint32_t la, uint32_t image, uint32_t clear,
+                                uint64_t eip)
+{
+    const uint8_t *entry = tlb_read_hit(c->tlb, la, 4);
+    uint8_t *frame = stack_room(c, 6);
+    uint32_t target;
+
+    if (UNLIKELY(!entry || !frame || (c->eflags & (FLAG_TF | FLAG_AC)) || !c->seg[SEG_CS].real)) {
+        return false;
+    }
+    target = get32(entry); /* before the frame, which may lie over it */
+    put16(frame + 4, (uint16_t)image);
+    put16(frame + 2, c->seg[SEG_CS].sel);
+    put16(frame, (uint16_t)eip);
+    stack_set(c, reg32(c, REG_ESP) - 6);
+    c->eflags &= ~clear;
+    seg_move_real(c, SEG_CS, (uint16_t)(target >> 16));
+    c->eip = target & 0xffff;
+    return true;
+}
+
 static enum transfer real_interrupt(struct cpu *c, uint8_t vector, uint64_t eip)
 {
+    uint32_t clear = FLAG_IF | FLAG_TF | FLAG_RF | FLAG_AC;
     struct segment cs;
     struct frame f;
     uint64_t v;
@@ -121,6 +147,9 @@ static enum transfer real_interrupt(struct cpu *c, uint8_t vector, uint64_t eip)
     if (vector * 4u + 3 > c->idtr.limit) {
         exc_set_err(c, EXC_GP, vector * 8u + 2);
         return TRANSFER_FAULT;
+    }
+    if (LIKELY(vector_quick(c, (uint32_t)c->idtr.base + vector * 4u, flags_get(c), clear, eip))) {
+        return TRANSFER_DONE;
     }
     frame_start(&f, &c->seg[SEG_SS], reg32(c, REG_ESP), 2, false, 0);
     frame_push(&f, flags_get(c));
@@ -131,8 +160,8 @@ static enum transfer real_interrupt(struct cpu *c, uint8_t vector, uint64_t eip)
     }
     frame_store(c, &f);
     set_reg32(c, REG_ESP, f.esp);
-    c->eflags &= ~(uint32_t)(FLAG_IF | FLAG_TF | FLAG_RF | FLAG_AC);
-    cs = seg_real(c, SEG_CS, (uint16_t)(v >> 16), false);
+    c->eflags &= ~clear;
+    cs = seg_real(c, SEG_CS, (uint16_t)(v >> 16));
     seg_set(c, SEG_CS, &cs, cs.sel);
     cpu_update_mode(c);
     c->eip = v & 0xffff;
@@ -216,8 +245,12 @@ static void clear_data_segments(struct cpu *c)
     unsigned n;
 
     for (n = 0; n < ARRAY_LEN(data); n++) {
-        c->seg[data[n]].sel = 0;
-        c->seg[data[n]].attr = 0;
+        struct segment *s = &c->seg[data[n]];
+
+        s->sel = 0;
+        s->flat = s->real = 0;
+        s->attr = s->lo = 0;
+        s->rlen = s->wlen = 0;
     }
 }
 
@@ -261,7 +294,7 @@ static enum transfer gate_interrupt(struct cpu *c, const struct desc *gate, enum
         clear_data_segments(c);
     }
     if (from_v86 || stepping) {
-        cpu_update_mode(c);
+        seg_update_mode(c);
     }
     c->eip = t.eip;
     return TRANSFER_DONE;
@@ -280,7 +313,7 @@ static enum transfer protected_interrupt(struct cpu *c, uint8_t vector, enum int
         return refused(c, ext);
     }
     gate.la = c->idtr.base + vector * 8u;
-    if (!sys_read8(c, gate.la, &v)) {
+    if (!sys_load(c, gate.la, 8, &v)) {
         return TRANSFER_FAULT;
     }
     gate.lo = (uint32_t)v;
@@ -351,14 +384,14 @@ static bool redirection_bit(struct cpu *c, uint8_t vector, bool *protected_handl
     if (!(c->tr.attr & 8) || c->tr.limit < 0x67) {
         return exc_set_err(c, EXC_GP, 0);
     }
-    if (!sys_read(c, c->tr.base + 0x66, 2, &map)) {
+    if (!sys_load(c, c->tr.base + 0x66, 2, &map)) {
         return false;
     }
     at = (uint32_t)map - 32 + vector / 8u;
     if (map < 32 || at > c->tr.limit) {
         return exc_set_err(c, EXC_GP, 0);
     }
-    if (!sys_read(c, c->tr.base + at, 1, &bits)) {
+    if (!sys_load(c, c->tr.base + at, 1, &bits)) {
         return false;
     }
     *protected_handler = bits >> (vector & 7) & 1;
@@ -369,12 +402,17 @@ static enum transfer v86_redirect(struct cpu *c, uint8_t vector, uint64_t eip)
 {
     uint32_t image = flags_get(c);
     bool virtual_if = cpu_iopl(c) < 3;
+    uint32_t clear = FLAG_TF | FLAG_RF | FLAG_NT | (virtual_if ? FLAG_VIF : FLAG_IF);
     struct segment cs;
     struct frame f;
     uint64_t v;
 
     if (virtual_if) {
         image = (image & ~(uint32_t)FLAG_IF) | FLAG_IOPL | (image & FLAG_VIF ? FLAG_IF : 0);
+    }
+    if (LIKELY(vector_quick(c, vector * 4u, image, clear, eip))) {
+        c->step = false;
+        return TRANSFER_DONE;
     }
     frame_start(&f, &c->seg[SEG_SS], reg32(c, REG_ESP), 2, true, 0);
     frame_push(&f, image);
@@ -385,9 +423,10 @@ static enum transfer v86_redirect(struct cpu *c, uint8_t vector, uint64_t eip)
     }
     frame_store(c, &f);
     set_reg32(c, REG_ESP, f.esp);
-    c->eflags &= ~(uint32_t)(FLAG_TF | FLAG_RF | FLAG_NT | (virtual_if ? FLAG_VIF : FLAG_IF));
-    cs = seg_real(c, SEG_CS, (uint16_t)(v >> 16), true);
+    c->eflags &= ~clear;
+    cs = seg_real(c, SEG_CS, (uint16_t)(v >> 16));
     seg_set(c, SEG_CS, &cs, cs.sel);
+    seg_update_mode(c); /* TF */
     c->eip = v & 0xffff;
     c->step = false;
     return TRANSFER_DONE;

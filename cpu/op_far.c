@@ -99,7 +99,7 @@ static bool gate_code(struct cpu *c, const struct desc *gate, struct desc *code)
 
 static bool real_target(struct cpu *c, uint16_t sel, uint32_t eip, struct far_target *t)
 {
-    t->cs.own = seg_real(c, SEG_CS, sel, v86_mode(c));
+    t->cs.own = seg_real(c, SEG_CS, sel);
     t->cs.s = &t->cs.own;
     t->cs.sel = sel;
     t->eip = eip;
@@ -112,12 +112,27 @@ static struct insn *arrive(struct cpu *c, struct insn *i, const struct far_targe
     return cpu_leave_at(c, i, t->eip);
 }
 
+/* Real and V86 mode: only the base of CS changes, as it nearly always does. */
+ALWAYS_INLINE bool real_quick(const struct cpu *c, uint32_t eip)
+{
+    return c->seg[SEG_CS].real && eip <= 0xffff;
+}
+
+static struct insn *arrive_real(struct cpu *c, struct insn *i, uint16_t sel, uint32_t eip)
+{
+    seg_move_real(c, SEG_CS, sel);
+    return cpu_leave_at(c, i, eip);
+}
+
 static struct insn *jump_far(struct cpu *c, struct insn *i, uint16_t sel, uint32_t eip)
 {
     struct far_target t;
     struct desc d, code;
 
     if (!descriptor_mode(c)) {
+        if (LIKELY(real_quick(c, eip))) {
+            return arrive_real(c, i, sel, eip);
+        }
         return real_target(c, sel, eip, &t) ? arrive(c, i, &t) : cpu_fault(c, i);
     }
     if (sel_null(sel)) {
@@ -158,12 +173,35 @@ static struct insn *jump_far(struct cpu *c, struct insn *i, uint16_t sel, uint32
     }
 }
 
+/* The return address of a far CALL; false: nothing has been done. */
+ALWAYS_INLINE bool push_return_quick(struct cpu *c, const struct insn *i, unsigned size)
+{
+    uint8_t *to = stack_room(c, 2 * size);
+    uint16_t sel = c->seg[SEG_CS].sel;
+
+    if (UNLIKELY(!to)) {
+        return false;
+    }
+    if (size == 2) {
+        put16(to, (uint16_t)insn_next_eip(c, i));
+        put16(to + 2, sel);
+    } else {
+        put32(to, (uint32_t)insn_next_eip(c, i));
+        put32(to + 4, sel);
+    }
+    stack_set(c, reg32(c, REG_ESP) - 2 * size);
+    return true;
+}
+
 /* CALL without a change of privilege: return address on the current stack. */
 static struct insn *call_same(struct cpu *c, struct insn *i, const struct far_target *t,
                               unsigned size)
 {
     struct frame f;
 
+    if (LIKELY(push_return_quick(c, i, size))) {
+        return arrive(c, i, t);
+    }
     frame_start(&f, &c->seg[SEG_SS], reg32(c, REG_ESP), size, c->cpl == 3, 0);
     frame_push(&f, c->seg[SEG_CS].sel);
     frame_push(&f, (uint32_t)insn_next_eip(c, i));
@@ -239,6 +277,9 @@ static struct insn *call_far(struct cpu *c, struct insn *i, uint16_t sel, uint32
     struct desc d;
 
     if (!descriptor_mode(c)) {
+        if (LIKELY(real_quick(c, eip) && push_return_quick(c, i, i->osize))) {
+            return arrive_real(c, i, sel, eip);
+        }
         return real_target(c, sel, eip, &t) ? call_same(c, i, &t, i->osize) : cpu_fault(c, i);
     }
     if (sel_null(sel)) {
@@ -277,9 +318,20 @@ static struct insn *call_far(struct cpu *c, struct insn *i, uint16_t sel, uint32
 /* A far pointer in memory: offset of the operand size, then the selector. */
 static bool read_pointer(struct cpu *c, const struct insn *i, uint16_t *sel, uint32_t *off)
 {
+    const struct segment *s = &c->seg[i->seg];
+    uint32_t ea = insn_ea(c, i);
     uint8_t buf[6];
 
-    if (!mem_read_bytes(c, i->seg, insn_ea(c, i), buf, i->osize + 2u)) {
+    if (LIKELY(i->osize == 2 && (uint64_t)(uint32_t)(ea - s->lo) + 4 <= s->rlen)) {
+        const uint8_t *host = tlb_read_hit(c->tlb, (uint32_t)s->base + ea, 4);
+
+        if (LIKELY(host != NULL)) {
+            *off = get16(host);
+            *sel = get16(host + 2);
+            return true;
+        }
+    }
+    if (!mem_read_bytes(c, i->seg, ea, buf, i->osize + 2u)) {
         return false;
     }
     *off = i->osize == 2 ? get16(buf) : get32(buf);
@@ -315,27 +367,32 @@ struct insn *x_call_far_ind(struct cpu *c, struct insn *i)
 
 /* --- returns -------------------------------------------------------------------------------- */
 
-/* n values of `size` bytes that lie `at` bytes above the stack top. */
-static bool peek(struct cpu *c, unsigned at, unsigned size, unsigned n, uint32_t *v)
+static NOINLINE bool peek_each(struct cpu *c, unsigned at, unsigned size, unsigned n, uint32_t *v)
 {
-    const struct segment *ss = &c->seg[SEG_SS];
-    uint32_t sp = (reg32(c, REG_ESP) + at) & c->sp_mask;
-    const uint8_t *host = NULL;
     unsigned k;
 
-    if (LIKELY((uint64_t)(uint32_t)(sp - ss->lo) + n * size <= ss->rlen &&
-               (uint64_t)sp + n * size <= (uint64_t)c->sp_mask + 1)) {
-        host = tlb_read_hit(c->tlb, (uint32_t)(ss->base + sp), n * size);
-    }
     for (k = 0; k < n; k++) {
         uint64_t x;
 
-        if (LIKELY(host != NULL)) {
-            x = size == 4 ? get32(host + k * 4) : get16(host + k * 2);
-        } else if (!stack_peek(c, at + k * size, size, &x)) {
+        if (!stack_peek(c, at + k * size, size, &x)) {
             return false;
         }
         v[k] = (uint32_t)x;
+    }
+    return true;
+}
+
+/* n values (a constant) of `size` bytes that lie `at` bytes above the stack top. */
+ALWAYS_INLINE bool peek(struct cpu *c, unsigned at, unsigned size, unsigned n, uint32_t *v)
+{
+    const uint8_t *host = stack_top(c, at, n * size);
+    unsigned k;
+
+    if (UNLIKELY(!host)) {
+        return peek_each(c, at, size, n, v);
+    }
+    for (k = 0; k < n; k++) {
+        v[k] = size == 2 ? get16(host + k * 2) : get32(host + k * 4);
     }
     return true;
 }
@@ -413,6 +470,10 @@ struct insn *x_ret_far(struct cpu *c, struct insn *i)
         return cpu_fault(c, i);
     }
     if (!descriptor_mode(c)) {
+        if (LIKELY(real_quick(c, v[0]))) {
+            stack_set(c, reg32(c, REG_ESP) + 2 * size + release);
+            return arrive_real(c, i, (uint16_t)v[1], v[0]);
+        }
         r.outer = false;
         if (!real_target(c, (uint16_t)v[1], v[0], &r.to)) {
             return cpu_fault(c, i);
@@ -447,6 +508,11 @@ static struct insn *iret_v86_or_real(struct cpu *c, struct insn *i, uint32_t eip
         mask = (mask & ~(uint32_t)FLAG_IF) | FLAG_VIF;
         image |= image & FLAG_IF ? FLAG_VIF : 0;
     }
+    if (LIKELY(real_quick(c, eip))) {
+        cpu_set_eflags(c, image, mask);
+        stack_set(c, reg32(c, REG_ESP) + 3u * i->osize);
+        return arrive_real(c, i, (uint16_t)sel, eip);
+    }
     r.outer = false;
     if (!real_target(c, (uint16_t)sel, eip, &r.to)) {
         return cpu_fault(c, i);
@@ -458,28 +524,20 @@ static struct insn *iret_v86_or_real(struct cpu *c, struct insn *i, uint32_t eip
 static struct insn *iret_to_v86(struct cpu *c, struct insn *i, uint32_t eip, uint16_t cs,
                                 uint32_t image)
 {
-    static const uint8_t order[] = {SEG_SS, SEG_ES, SEG_DS, SEG_FS, SEG_GS};
-    uint64_t esp, v[ARRAY_LEN(order)];
-    unsigned n;
+    uint32_t v[6]; /* ESP, SS, ES, DS, FS, GS */
 
-    if (!stack_peek(c, 12, 4, &esp)) {
+    if (!peek(c, 12, 4, ARRAY_LEN(v), v)) {
         return cpu_fault(c, i);
-    }
-    for (n = 0; n < ARRAY_LEN(order); n++) {
-        if (!stack_peek(c, 16 + n * 4, 4, &v[n])) {
-            return cpu_fault(c, i);
-        }
     }
     if (eip > 0xffff) {
         return cpu_raise_err(c, i, EXC_GP, 0);
     }
-    c->cpl = 3;
-    cpu_set_eflags(c, image, 0xffffffffu); /* VM changes: updates everything for the new CPL too */
-    seg_load_real(c, SEG_CS, cs);
-    for (n = 0; n < ARRAY_LEN(order); n++) {
-        seg_load_real(c, order[n], (uint16_t)v[n]);
-    }
-    set_reg32(c, REG_ESP, (uint32_t)esp);
+    const uint16_t sel[SEG_COUNT] = {
+        [SEG_ES] = (uint16_t)v[2], [SEG_CS] = cs, [SEG_SS] = (uint16_t)v[1],
+        [SEG_DS] = (uint16_t)v[3], [SEG_FS] = (uint16_t)v[4], [SEG_GS] = (uint16_t)v[5],
+    };
+    seg_enter_v86(c, image, sel);
+    set_reg32(c, REG_ESP, v[0]);
     return cpu_leave_at(c, i, eip);
 }
 

@@ -356,6 +356,17 @@ static enum if_rule interrupt_flag_rule(const struct cpu *c)
     return c->cpl == 3 && (c->cr4 & CR4_PVI) ? IF_VIRTUAL : IF_REFUSED;
 }
 
+/*
+ * Goes on after a write to EFLAGS.  The run loop has something to do when IF is newly set, and the
+ * trace was decoded for TF; whatever else may be pending has made the end of the trace its own.
+ */
+static struct insn *after_flags(struct cpu *c, struct insn *i, uint32_t old)
+{
+    bool open = c->eflags & ~old & FLAG_IF, mode = (c->eflags ^ old) & (FLAG_TF | FLAG_AC);
+
+    return UNLIKELY(open || mode) ? cpu_leave_next(c, i) : insn_next(i);
+}
+
 struct insn *x_cli(struct cpu *c, struct insn *i)
 {
     switch (interrupt_flag_rule(c)) {
@@ -403,16 +414,21 @@ struct insn *x_pushf(struct cpu *c, struct insn *i)
 
 struct insn *x_popf(struct cpu *c, struct insn *i)
 {
-    uint32_t mask = FLAGS_OSZAPC | FLAG_TF | FLAG_DF | FLAG_NT, image;
+    uint32_t mask = FLAGS_OSZAPC | FLAG_TF | FLAG_DF | FLAG_NT, image, old = c->eflags;
+    const uint8_t *top;
     uint64_t v;
 
     if (v86_mode(c) && cpu_iopl(c) < 3 && (!(c->cr4 & CR4_VME) || i->osize != 2)) {
         return cpu_raise_err(c, i, EXC_GP, 0);
     }
-    if (!stack_peek(c, 0, i->osize, &v)) {
+    top = i->osize == 2 ? stack_top(c, 0, 2) : NULL;
+    if (LIKELY(top != NULL)) {
+        image = get16(top);
+    } else if (stack_peek(c, 0, i->osize, &v)) {
+        image = (uint32_t)v;
+    } else {
         return cpu_fault(c, i);
     }
-    image = (uint32_t)v;
     if (i->osize == 4) {
         mask |= FLAG_AC | FLAG_ID | FLAG_RF;
         image &= ~(uint32_t)FLAG_RF;
@@ -431,7 +447,7 @@ struct insn *x_popf(struct cpu *c, struct insn *i)
     }
     stack_set(c, reg32(c, REG_ESP) + i->osize);
     cpu_set_eflags(c, image, mask);
-    return cpu_leave_next(c, i);
+    return after_flags(c, i, old);
 }
 
 /* --- identification and counters ------------------------------------------------------------ */

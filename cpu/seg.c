@@ -10,17 +10,36 @@
 #include "cpu/system.h"
 
 #define SPAN_4G ((uint64_t)1 << 32)
+/* What real mode gives; V86 mode adds DPL 3. */
+#define REAL_ATTR (ATTR_P | ATTR_S | TYPE_WRITE | TYPE_ACCESSED)
 
 /* --- windows and mode ----------------------------------------------------------------------- */
 
-void seg_window(struct segment *s, bool descriptors)
+/* What a selector means. */
+enum rules { RULES_REAL, RULES_V86, RULES_DESCRIPTORS };
+
+static enum rules rules(const struct cpu *c)
 {
+    return v86_mode(c) ? RULES_V86 : protected_mode(c) ? RULES_DESCRIPTORS : RULES_REAL;
+}
+
+static bool as_loaded(const struct segment *s, enum rules r)
+{
+    return s->limit == 0xffff && (r == RULES_V86 ? s->attr == (REAL_ATTR | ATTR_DPL)
+                                                 : (s->attr & ~(ATTR_DB | ATTR_G)) == REAL_ATTR);
+}
+
+/* What is derived from the rest of a segment, which need not be in force yet. */
+static void seg_window(struct segment *s, enum rules r)
+{
+    bool descriptors = r == RULES_DESCRIPTORS;
     unsigned type = s->attr & ATTR_TYPE;
     uint64_t len = (uint64_t)s->limit + 1;
 
     s->lo = 0;
     s->rlen = s->wlen = 0;
     s->flat = 0;
+    s->real = !descriptors && as_loaded(s, r);
     if (!(s->attr & ATTR_P)) {
         return;
     }
@@ -59,30 +78,43 @@ static bool code_breakpoints(const struct cpu *c)
 
 /*
  * The jump cache knows EIPs, not code segments and modes: each combination marks its own entries.
+ * n is free for the one in force, and nothing has been marked with it since the table began.
  */
-static void update_context(struct cpu *c, const struct segment *cs, uint32_t mode)
+static NOINLINE void new_context(struct cpu *c, unsigned n)
 {
-    struct code_context *x = &c->context[c->code_context];
-    unsigned n;
+    const struct segment *cs = &c->seg[SEG_CS];
 
-    if (LIKELY(x->base == cs->base && x->limit == cs->limit && x->mode == mode)) {
-        return;
+    if (c->contexts == CONTEXTS_MAX) {
+        memset(c->context, 0, sizeof c->context);
+        c->contexts = 0;
+        trace_unlink(c);
     }
-    for (n = 0; n < CONTEXTS; n++) {
-        x = &c->context[n];
-        if (x->base == cs->base && x->limit == cs->limit && x->mode == mode) {
-            c->code_context = n;
-            trace_set_gen(c);
-            return;
-        }
-    }
-    n = c->next_context++ & (CONTEXTS - 1);
-    c->context[n] = (struct code_context){cs->base, cs->limit, mode};
+    c->context[n] = (struct code_context){cs->base, cs->limit, c->mode, true};
+    c->contexts++;
     c->code_context = n;
-    trace_unlink(c);
+    trace_set_gen(c);
 }
 
-static void update_mode_word(struct cpu *c)
+void seg_update_context(struct cpu *c)
+{
+    const struct segment *cs = &c->seg[SEG_CS];
+    uint32_t key = (uint32_t)cs->base ^ cs->limit << 8 ^ c->mode;
+    unsigned n = (key * 0x9e3779b1u) >> (32 - CONTEXT_BITS);
+    struct code_context *x = &c->context[n];
+
+    while (x->base != cs->base || x->limit != cs->limit || x->mode != c->mode || !x->used) {
+        if (!x->used) {
+            new_context(c, n);
+            return;
+        }
+        n = (n + 1) & (CONTEXTS - 1);
+        x = &c->context[n];
+    }
+    c->code_context = n;
+    trace_set_gen(c);
+}
+
+void seg_update_mode(struct cpu *c)
 {
     const struct segment *cs = &c->seg[SEG_CS], *ss = &c->seg[SEG_SS];
     uint32_t mode = 0;
@@ -101,14 +133,14 @@ static void update_mode_word(struct cpu *c)
         }
     }
     c->mode = mode;
-    update_context(c, cs, mode);
+    seg_update_context(c);
     c->sp_mask = ss->attr & ATTR_DB ? 0xffffffffu : 0xffff;
 }
 
 void seg_update(struct cpu *c, unsigned seg)
 {
-    seg_window(&c->seg[seg], descriptor_mode(c));
-    update_mode_word(c);
+    seg_window(&c->seg[seg], rules(c));
+    seg_update_mode(c);
 }
 
 void cpu_update_mode(struct cpu *c)
@@ -123,10 +155,10 @@ void cpu_update_mode(struct cpu *c)
         c->sse_trap = c->cr0 & CR0_TS ? EXC_NM : 0;
     }
     for (n = 0; n < SEG_COUNT; n++) {
-        seg_window(&c->seg[n], descriptor_mode(c));
+        seg_window(&c->seg[n], rules(c));
     }
     tlb_select(c);
-    update_mode_word(c);
+    seg_update_mode(c);
 }
 
 void cpu_set_eflags(struct cpu *c, uint32_t image, uint32_t mask)
@@ -145,35 +177,63 @@ void cpu_set_eflags(struct cpu *c, uint32_t image, uint32_t mask)
 
 void seg_set_other(struct cpu *c, unsigned seg, const struct segment *s, uint16_t sel)
 {
-    c->seg[seg] = *s;
-    c->seg[seg].sel = sel;
-    update_mode_word(c);
+    struct segment *to = &c->seg[seg];
+    bool same = to->flat == s->flat && !((to->attr ^ s->attr) & ATTR_DB);
+
+    *to = *s;
+    to->sel = sel;
+    /* Mode and stack size come from these; base and limit matter to the code segment only. */
+    if (!same) {
+        seg_update_mode(c);
+    } else if (seg == SEG_CS) {
+        seg_update_context(c);
+    }
 }
 
 /* --- real and V86 mode ---------------------------------------------------------------------- */
 
-struct segment seg_real(const struct cpu *c, unsigned seg, uint16_t sel, bool v86)
+struct segment seg_real(const struct cpu *c, unsigned seg, uint16_t sel)
 {
     struct segment s = c->seg[seg];
 
     s.sel = sel;
     s.base = (uint32_t)sel << 4;
-    if (v86) {
+    if (v86_mode(c)) {
         s.limit = 0xffff;
-        s.attr = ATTR_P | ATTR_DPL | ATTR_S | TYPE_WRITE | TYPE_ACCESSED;
+        s.attr = REAL_ATTR | ATTR_DPL;
     } else {
         /* Limit and size stay what protected mode left there ("unreal" mode). */
-        s.attr = (s.attr & (ATTR_DB | ATTR_G)) | ATTR_P | ATTR_S | TYPE_WRITE | TYPE_ACCESSED;
+        s.attr = (s.attr & (ATTR_DB | ATTR_G)) | REAL_ATTR;
     }
-    seg_window(&s, false);
+    seg_window(&s, rules(c));
     return s;
 }
 
 void seg_load_real(struct cpu *c, unsigned seg, uint16_t sel)
 {
-    struct segment s = seg_real(c, seg, sel, v86_mode(c));
+    struct segment s;
 
+    if (LIKELY(c->seg[seg].real)) {
+        seg_move_real(c, seg, sel);
+        return;
+    }
+    s = seg_real(c, seg, sel);
     seg_set(c, seg, &s, sel);
+}
+
+void seg_enter_v86(struct cpu *c, uint32_t image, const uint16_t sel[SEG_COUNT])
+{
+    unsigned n;
+
+    flags_put(c, (c->eflags & ~c->eflags_mask) | (image & c->eflags_mask));
+    for (n = 0; n < SEG_COUNT; n++) {
+        c->seg[n] = (struct segment){
+            .base = (uint32_t)sel[n] << 4, .limit = 0xffff, .attr = REAL_ATTR | ATTR_DPL,
+            .sel = sel[n], .real = true, .rlen = 0x10000, .wlen = 0x10000,
+        };
+    }
+    cpu_set_cpl(c, 3);
+    seg_update_mode(c);
 }
 
 /* --- descriptors ---------------------------------------------------------------------------- */
@@ -193,7 +253,7 @@ struct segment desc_to_segment(uint16_t sel, const struct desc *d)
     s.base = (d->hi & 0xff000000u) | (d->hi & 0xff) << 16 | d->lo >> 16;
     s.limit = desc_limit(d);
     s.attr = (d->hi >> 8) & 0xf0ff;
-    seg_window(&s, true);
+    seg_window(&s, RULES_DESCRIPTORS);
     return s;
 }
 
@@ -229,7 +289,7 @@ bool desc_look(struct cpu *c, uint16_t sel, struct desc *d, bool *fault)
         return false;
     }
     d->la = (uint32_t)(base + (sel & 0xfff8u));
-    if (!sys_read8(c, d->la, &v)) {
+    if (!sys_load(c, d->la, 8, &v)) {
         *fault = true;
         return false;
     }
@@ -292,7 +352,7 @@ bool seg_prepare(struct cpu *c, unsigned seg, uint16_t sel, unsigned cpl, unsign
         }
         out->own = c->seg[seg]; /* base and limit stay for a later real mode */
         out->own.attr &= ATTR_DB | ATTR_G;
-        seg_window(&out->own, true);
+        seg_window(&out->own, RULES_DESCRIPTORS);
         out->s = &out->own;
         out->sel = sel;
         return true;

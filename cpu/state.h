@@ -76,7 +76,8 @@ struct segment {
     uint16_t sel;
     /* derived by seg_window(): an access of `size` bytes at offset ea is in the window when
      * (uint64_t)(uint32_t)(ea - lo) + size <= rlen (reads) or wlen (writes). */
-    uint16_t flat; /* FLAT_ bits */
+    uint8_t flat;  /* FLAT_ bits */
+    uint8_t real;  /* 64 KB as real and V86 mode load them: a load changes base and selector only */
     uint32_t lo;
     uint64_t rlen, wlen;
 };
@@ -233,13 +234,18 @@ struct directory {
 
 enum { RAM_TABLES, RAM_DATA, RAM_CODE, RAM_USES };
 
-/* What else a link depends on: CS and the mode.  The ones seen last have a number. */
+/*
+ * What else a link depends on: CS and the mode.  Those that were met have a number, by a hash table
+ * that starts anew when it gets full: programs of the 16-bit kind have a code segment per module.
+ */
 struct code_context {
     uint64_t base;
     uint32_t limit, mode;
+    bool used;
 };
-#define CONTEXT_BITS 4
+#define CONTEXT_BITS 7
 #define CONTEXTS (1u << CONTEXT_BITS)
+#define CONTEXTS_MAX (CONTEXTS / 4 * 3)
 
 /* After STI interrupts, after MOV SS and POP SS debug exceptions, too, wait for one instruction. */
 enum { SHADOW_INTR = 1, SHADOW_DEBUG = 2 };
@@ -275,7 +281,7 @@ struct cpu {
     uintptr_t *rd, *wr;  /* those of tlb */
     struct tlb *tlb;     /* the one in force: tlb_kernel, tlb_user or tlb_slow */
     uint32_t link_gen;   /* cross-page links and jump-cache entries of another generation are dead:
-                            tlb->gen << 4 | code_context */
+                            tlb->gen << CONTEXT_BITS | code_context */
     uint64_t link_key;   /* link_gen << 32 */
     struct jump_entry *jump;
     uint32_t mode;       /* MODE_ bits, derived */
@@ -337,7 +343,7 @@ struct cpu {
     struct seg_memo seg_memo[MEMO_KINDS][SEG_MEMOS];
     struct code_context context[CONTEXTS];
     uint32_t code_context; /* number of the one in force */
-    uint32_t next_context; /* the next to be replaced */
+    uint32_t contexts;     /* how many have one */
     uint32_t last_gen;
     struct bus *mem, *io;
     struct directory dir;

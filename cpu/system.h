@@ -17,6 +17,11 @@
 bool priv_read(struct cpu *c, uint64_t la, unsigned size, bool user, uint64_t *v);
 bool priv_write(struct cpu *c, uint64_t la, unsigned size, bool user, uint64_t v);
 bool priv_probe(struct cpu *c, uint64_t la, unsigned n, bool write, bool user);
+/*
+ * Where [la, la + n) of a page that holds decoded code can be stored to as into any other memory,
+ * because none of its marked lines is touched: stacks beside code.  NULL: look closer.
+ */
+uint8_t *priv_beside_code(const struct tlb *t, uint32_t la, unsigned n);
 /* The TLB that holds translations for a privilege. */
 ALWAYS_INLINE struct tlb *tlb_for(struct cpu *c, bool user)
 {
@@ -60,16 +65,48 @@ ALWAYS_INLINE void cpu_set_cpl(struct cpu *c, unsigned cpl)
     }
 }
 
-/* sys_read() of a descriptor. */
-ALWAYS_INLINE bool sys_read8(struct cpu *c, uint64_t la, uint64_t *v)
+/* sys_read() where the page mostly is a direct one; size is a constant. */
+ALWAYS_INLINE bool sys_load(struct cpu *c, uint64_t la, unsigned size, uint64_t *v)
 {
-    const uint8_t *host = tlb_read_hit(tlb_for(c, false), (uint32_t)la, 8);
+    const uint8_t *host = tlb_read_hit(tlb_for(c, false), (uint32_t)la, size);
 
     if (LIKELY(host != NULL)) {
-        *v = get64(host);
+        *v = get_n(host, size);
         return true;
     }
-    return sys_read(c, la, 8, v);
+    return sys_read(c, la, size, v);
+}
+
+/* Where [la, la + n) can be stored to directly, NULL: look closer. */
+ALWAYS_INLINE uint8_t *store_room(const struct tlb *t, uint32_t la, unsigned n)
+{
+    uint8_t *host = tlb_write_hit(t, la, n);
+
+    return LIKELY(host != NULL) ? host : priv_beside_code(t, la, n);
+}
+
+/* Where the n bytes on top of the stack are, NULL: look closer. */
+ALWAYS_INLINE const uint8_t *stack_top(const struct cpu *c, unsigned at, unsigned n)
+{
+    const struct segment *ss = &c->seg[SEG_SS];
+    uint32_t sp = (reg32(c, REG_ESP) + at) & c->sp_mask;
+
+    return LIKELY((uint64_t)(uint32_t)(sp - ss->lo) + n <= ss->rlen &&
+                  (uint64_t)sp + n <= (uint64_t)c->sp_mask + 1)
+               ? tlb_read_hit(c->tlb, (uint32_t)ss->base + sp, n)
+               : NULL;
+}
+
+/* Where n bytes of pushes would go, NULL: look closer. */
+ALWAYS_INLINE uint8_t *stack_room(const struct cpu *c, unsigned n)
+{
+    const struct segment *ss = &c->seg[SEG_SS];
+    uint32_t sp = (reg32(c, REG_ESP) - n) & c->sp_mask;
+
+    return LIKELY((uint64_t)(uint32_t)(sp - ss->lo) + n <= ss->wlen &&
+                  (uint64_t)sp + n <= (uint64_t)c->sp_mask + 1)
+               ? store_room(c->tlb, (uint32_t)ss->base + sp, n)
+               : NULL;
 }
 
 /* --- paging control (mmu.c) ----------------------------------------------------------------- */
@@ -153,10 +190,13 @@ uint32_t desc_limit(const struct desc *d); /* in bytes */
 bool desc_fetch_any(struct cpu *c, uint16_t sel, unsigned vector, struct desc *d);
 ALWAYS_INLINE bool desc_fetch(struct cpu *c, uint16_t sel, unsigned vector, struct desc *d)
 {
-    if (LIKELY(!(sel & 4) && (sel | 7u) <= c->gdtr.limit)) {
+    bool local = sel & 4;
+
+    if (LIKELY((sel | 7u) <= (local ? c->ldtr.limit : c->gdtr.limit) &&
+               (!local || (c->ldtr.attr & ATTR_P)))) {
         const uint8_t *host;
 
-        d->la = (uint32_t)(c->gdtr.base + (sel & 0xfff8u));
+        d->la = (uint32_t)((local ? c->ldtr.base : c->gdtr.base) + (sel & 0xfff8u));
         host = tlb_read_hit(tlb_for(c, false), d->la, 8);
         if (LIKELY(host != NULL)) {
             d->lo = get32(host);
@@ -195,7 +235,8 @@ ALWAYS_INLINE void desc_segment(struct cpu *c, unsigned seg, uint16_t sel, const
                                 struct seg_value *out)
 {
     unsigned use = seg == SEG_CS ? MEMO_CODE : seg == SEG_SS ? MEMO_STACK : MEMO_DATA;
-    struct seg_memo *m = &c->seg_memo[use][sel >> 3 & (SEG_MEMOS - 1)];
+    /* by index, table and RPL */
+    struct seg_memo *m = &c->seg_memo[use][(sel >> 3 ^ sel << 2) & (SEG_MEMOS - 1)];
 
     if (UNLIKELY(m->lo != d->lo || m->hi != d->hi)) {
         seg_memo_renew(m, d);
@@ -240,12 +281,29 @@ ALWAYS_INLINE void seg_set_value(struct cpu *c, unsigned seg, const struct seg_v
 {
     seg_set(c, seg, v->s, v->sel);
 }
+/* The mode word and what hangs on it, from segments whose windows are right. */
+void seg_update_mode(struct cpu *c);
+/* Only what follows base and limit of CS. */
+void seg_update_context(struct cpu *c);
 /* The cache contents real mode (or V86) gives for a selector. */
-struct segment seg_real(const struct cpu *c, unsigned seg, uint16_t sel, bool v86);
+struct segment seg_real(const struct cpu *c, unsigned seg, uint16_t sel);
+/* The same where the register is `real`, at once. */
+ALWAYS_INLINE void seg_move_real(struct cpu *c, unsigned seg, uint16_t sel)
+{
+    struct segment *s = &c->seg[seg];
+    uint32_t base = (uint32_t)sel << 4;
+    bool moved = s->base != base;
+
+    s->sel = sel;
+    s->base = base;
+    if (seg == SEG_CS && moved) {
+        seg_update_context(c);
+    }
+}
+/* All segment registers and EFLAGS of an IRET to V86 mode; sel in the order of enum. */
+void seg_enter_v86(struct cpu *c, uint32_t image, const uint16_t sel[SEG_COUNT]);
 /* Flat segments of SYSENTER, SYSEXIT and the flat entry state, without selector: [code][user]. */
 extern const struct segment seg_flat[2][2];
-/* Access window of a segment that is not in force yet. */
-void seg_window(struct segment *s, bool descriptors);
 /* Clears ES, DS, FS, GS that privilege `cpl` may not keep (returns to an outer level). */
 void seg_drop_inner(struct cpu *c, unsigned cpl);
 
