@@ -11,6 +11,8 @@
         GO                                                                                     \
     }
 #define RAISE(vector) MISS
+/* Bodies for the common case of an instruction that a function does whole. */
+#define SHORT(whole, ...) __VA_ARGS__
 
 #define ADDR_FLAT uint32_t la = EA_FLAT;
 #define ADDR_SEG(size, window, acc)                                                            \
@@ -87,6 +89,16 @@
     uint32_t v##_la = (uint32_t)c->seg[SEG_SS].base + v##_sp;                                  \
     LOAD_AT(n, v, v##_la)
 #define POP_SEG_END(n) stack_set(c, R32(OFF32(REG_ESP)) + (n));
+#define SEG_MOVE(n, v)                                                                         \
+    {                                                                                          \
+        struct segment *sm_ = &c->seg[n];                                                      \
+        uint16_t sel_ = (uint16_t)(v);                                                         \
+        if (UNLIKELY(!sm_->real)) {                                                            \
+            MISS                                                                               \
+        }                                                                                      \
+        sm_->sel = sel_;                                                                       \
+        sm_->base = (uint32_t)sel_ << 4;                                                       \
+    }
 #define CHECK_CS(eip)                                                                          \
     if (UNLIKELY((eip) > c->seg[SEG_CS].limit)) {                                              \
         MISS                                                                                   \

@@ -7,6 +7,7 @@
 #define GO_TO(to) return to;
 #define EXIT return i;
 #define SLOW(f) return f(c, i);
+#define SHORT(whole, ...) SLOW(whole)
 #define RAISE(vector) return cpu_raise(c, i, (vector))
 
 #define ADDR_FLAT uint64_t la = EA_FLAT;

@@ -173,6 +173,35 @@ static enum translate_kind standard_slow(const struct decoded *d, uint32_t mode,
     return d->attr & AT_END ? TR_END : TR_PLAIN;
 }
 
+/* Segmented code: shorter handlers for the same record. */
+static unsigned segment_form(const struct decoded *d, const struct insn *i)
+{
+    bool data = i->dst != SEG_SS && i->dst != SEG_CS, mem = i->flags & INSN_MEM;
+
+    if (d->op == OP_MOV_SREG && (i->flags & INSN_SYS_DST)) {
+        return !data ? i->id : mem ? H_mov_seg_m_s : H_mov_seg_r;
+    }
+    if (i->osize != 2) {
+        return i->id;
+    }
+    switch (d->op) {
+    case OP_MOV_SREG:
+        return mem ? i->id : H_mov_r_seg16;
+    case OP_PUSH_SREG:
+        return H_push_seg16;
+    case OP_POP_SREG:
+        return data ? H_pop_seg16 : i->id;
+    case OP_LES:
+        return H_les16_s;
+    case OP_LDS:
+        return H_lds16_s;
+    case OP_PUSHF:
+        return H_pushf16;
+    default:
+        return i->id;
+    }
+}
+
 enum translate_kind translate_fault(unsigned vector, struct insn *i)
 {
     i->id = H_raise;
@@ -485,7 +514,9 @@ enum translate_kind translate(const struct cpu *c, const struct decoded *d, uint
     }
     memset(i, 0, sizeof *i);
     if (slow_handler[d->op]) {
-        return standard_slow(d, mode, bytes, i, slow_handler[d->op]);
+        k = standard_slow(d, mode, bytes, i, slow_handler[d->op]);
+        i->id = (uint16_t)(mode & MODE_FLAT ? i->id : segment_form(d, i));
+        return k;
     }
     return translate_fault(EXC_UD, i);
 }
