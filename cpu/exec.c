@@ -190,6 +190,12 @@ struct insn *cpu_jump(struct cpu *c, struct insn *i, uint64_t eip)
     return exec_indirect(c, i);
 }
 
+struct insn *cpu_jump_far(struct cpu *c, struct insn *i, uint32_t eip)
+{
+    leave(c, eip, i->idx + 1u);
+    return UNLIKELY(c->left < 0) ? c->leave : exec_resume(c);
+}
+
 /* A fault counts as one instruction, so a handler that faults for ever still moves time. */
 struct insn *cpu_fault(struct cpu *c, struct insn *i)
 {

@@ -112,6 +112,13 @@ static struct insn *arrive(struct cpu *c, struct insn *i, const struct far_targe
     return cpu_leave_at(c, i, t->eip);
 }
 
+/* With flags and privilege as they were. */
+static struct insn *arrive_same(struct cpu *c, struct insn *i, const struct far_target *t)
+{
+    seg_set_value(c, SEG_CS, &t->cs);
+    return cpu_jump_far(c, i, t->eip);
+}
+
 /* Real and V86 mode: only the base of CS changes, as it nearly always does. */
 ALWAYS_INLINE bool real_quick(const struct cpu *c, uint32_t eip)
 {
@@ -121,7 +128,7 @@ ALWAYS_INLINE bool real_quick(const struct cpu *c, uint32_t eip)
 static struct insn *arrive_real(struct cpu *c, struct insn *i, uint16_t sel, uint32_t eip)
 {
     seg_move_real(c, SEG_CS, sel);
-    return cpu_leave_at(c, i, eip);
+    return cpu_jump_far(c, i, eip);
 }
 
 static struct insn *jump_far(struct cpu *c, struct insn *i, uint16_t sel, uint32_t eip)
@@ -133,7 +140,7 @@ static struct insn *jump_far(struct cpu *c, struct insn *i, uint16_t sel, uint32
         if (LIKELY(real_quick(c, eip))) {
             return arrive_real(c, i, sel, eip);
         }
-        return real_target(c, sel, eip, &t) ? arrive(c, i, &t) : cpu_fault(c, i);
+        return real_target(c, sel, eip, &t) ? arrive_same(c, i, &t) : cpu_fault(c, i);
     }
     if (sel_null(sel)) {
         return cpu_raise_err(c, i, EXC_GP, 0);
@@ -146,7 +153,7 @@ static struct insn *jump_far(struct cpu *c, struct insn *i, uint16_t sel, uint32
             exc_sel(c, EXC_GP, sel);
             return cpu_fault(c, i);
         }
-        return direct_target(c, sel, &d, eip, &t) ? arrive(c, i, &t) : cpu_fault(c, i);
+        return direct_target(c, sel, &d, eip, &t) ? arrive_same(c, i, &t) : cpu_fault(c, i);
     }
     switch (desc_type(&d)) {
     case DESC_CALL16:
@@ -156,7 +163,7 @@ static struct insn *jump_far(struct cpu *c, struct insn *i, uint16_t sel, uint32
             !direct_target(c, (uint16_t)(gate_selector(&d) & 0xfffc), &code, gate_offset(&d), &t)) {
             return cpu_fault(c, i);
         }
-        return arrive(c, i, &t);
+        return arrive_same(c, i, &t);
     case DESC_TASK_GATE:
     case DESC_TSS16:
     case DESC_TSS32:
@@ -200,7 +207,7 @@ static struct insn *call_same(struct cpu *c, struct insn *i, const struct far_ta
     struct frame f;
 
     if (LIKELY(push_return_quick(c, i, size))) {
-        return arrive(c, i, t);
+        return arrive_same(c, i, t);
     }
     frame_start(&f, &c->seg[SEG_SS], reg32(c, REG_ESP), size, c->cpl == 3, 0);
     frame_push(&f, c->seg[SEG_CS].sel);
@@ -210,7 +217,7 @@ static struct insn *call_same(struct cpu *c, struct insn *i, const struct far_ta
     }
     frame_store(c, &f);
     set_reg32(c, REG_ESP, f.esp);
-    return arrive(c, i, t);
+    return arrive_same(c, i, t);
 }
 
 static struct insn *call_inner(struct cpu *c, struct insn *i, const struct desc *gate,
@@ -511,7 +518,8 @@ static struct insn *iret_v86_or_real(struct cpu *c, struct insn *i, uint32_t eip
     if (LIKELY(real_quick(c, eip))) {
         cpu_set_eflags(c, image, mask);
         stack_set(c, reg32(c, REG_ESP) + 3u * i->osize);
-        return arrive_real(c, i, (uint16_t)sel, eip);
+        seg_move_real(c, SEG_CS, (uint16_t)sel);
+        return cpu_leave_at(c, i, eip);
     }
     r.outer = false;
     if (!real_target(c, (uint16_t)sel, eip, &r.to)) {

@@ -385,7 +385,10 @@ struct insn *x_sti(struct cpu *c, struct insn *i)
 {
     switch (interrupt_flag_rule(c)) {
     case IF_REAL:
-        c->shadow = c->eflags & FLAG_IF ? 0 : SHADOW_INTR;
+        if (c->eflags & FLAG_IF) {
+            return insn_next(i);
+        }
+        c->shadow = SHADOW_INTR;
         c->eflags |= FLAG_IF;
         return cpu_leave_next(c, i);
     case IF_VIRTUAL:
@@ -393,7 +396,7 @@ struct insn *x_sti(struct cpu *c, struct insn *i)
             return cpu_raise_err(c, i, EXC_GP, 0);
         }
         c->eflags |= FLAG_VIF;
-        return cpu_leave_next(c, i);
+        return insn_next(i); /* nothing waits for VIF but VIP, which is clear */
     default:
         return cpu_raise_err(c, i, EXC_GP, 0);
     }

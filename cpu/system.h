@@ -352,6 +352,12 @@ enum transfer intr_transfer(struct cpu *c, uint8_t vector, enum intr_source src,
 /* INT n in V86 mode: IOPL, or VME redirection. */
 enum transfer intr_v86_int(struct cpu *c, uint8_t vector, uint64_t eip);
 
+/*
+ * cpu_leave_at() for a transfer that changed nothing the run loop waits for: flags and privilege.
+ * What was pending before has made the end of the slice its own.
+ */
+struct insn *cpu_jump_far(struct cpu *c, struct insn *i, uint32_t eip);
+
 /* --- instruction prologues ------------------------------------------------------------------ */
 
 ALWAYS_INLINE unsigned cpu_iopl(const struct cpu *c)

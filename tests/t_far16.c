@@ -239,6 +239,12 @@ static void compare(const struct fixture *a, const struct fixture *b, enum mode 
     }
 }
 
+static bool same_place(const struct cpu *a, const struct cpu *b)
+{
+    return a->eip == b->eip && a->seg[SEG_CS].sel == b->seg[SEG_CS].sel &&
+           a->eflags == b->eflags && a->shutdown == b->shutdown;
+}
+
 static uint64_t setting(const char *name, uint64_t otherwise)
 {
     const char *v = getenv(name);
@@ -261,7 +267,7 @@ static void programs(enum mode m)
             if (cpu_icount(b.c) < cpu_icount(a.c) + extra) {
                 cpu_run(b.c, cpu_icount(a.c) + extra);
             }
-            if (a.c->eip != b.c->eip || a.c->seg[SEG_CS].sel != b.c->seg[SEG_CS].sel) {
+            if (!same_place(a.c, b.c)) {
                 /* one by one, a fetch beyond the limit counts for itself */
                 cpu_run(b.c, cpu_icount(b.c) + 1);
                 extra++;
