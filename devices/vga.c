@@ -97,18 +97,15 @@ static uint64_t retraces_since_epoch(const struct vga *v, uint64_t now)
 
 uint64_t vga_retraces(const struct vga *v, uint64_t now)
 {
+    if (LIKELY(now - v->beam.from < v->beam.length)) {
+        return v->beam.retraces;
+    }
     return v->retraces0 + retraces_since_epoch(v, now);
 }
 
-/* The cursor changes every 8 frames, characters every 16. */
-bool vga_cursor_blink(const struct vga *v)
+uint64_t vga_retraces_now(const struct vga *v)
 {
-    return !(vga_retraces(v, sched_now(v->dev.env->sched)) & 8);
-}
-
-bool vga_text_blink(const struct vga *v)
-{
-    return !(vga_retraces(v, sched_now(v->dev.env->sched)) & 16);
+    return vga_retraces(v, sched_now(v->dev.env->sched));
 }
 
 static uint32_t start_register(const struct vga *v)
@@ -116,16 +113,14 @@ static uint32_t start_register(const struct vga *v)
     return (uint32_t)v->crtc[0x0c] << 8 | v->crtc[0x0d];
 }
 
-uint32_t vga_start_address(const struct vga *v)
+uint32_t vga_start_address(const struct vga *v, uint64_t retraces)
 {
-    bool latched = vga_retraces(v, sched_now(v->dev.env->sched)) > v->start_changed;
-
-    return latched ? start_register(v) : v->old_start;
+    return retraces > v->start_changed ? start_register(v) : v->old_start;
 }
 
 static void write_start(struct vga *v, unsigned index, uint8_t val)
 {
-    uint64_t n = vga_retraces(v, sched_now(v->dev.env->sched));
+    uint64_t n = vga_retraces_now(v);
 
     if (n > v->start_changed) {
         v->old_start = start_register(v);
@@ -145,6 +140,7 @@ static void retime(struct vga *v)
         v->retraces0 = vga_retraces(v, now);
         v->epoch = now;
         v->timing = t;
+        v->beam.length = 0;
     }
 }
 
@@ -378,30 +374,42 @@ static void dac_data_write(struct vga *v, uint8_t val)
 
 /* Input status */
 
-static void beam(const struct vga *v, uint32_t *line, uint32_t *tick)
+static void find_line(struct vga *v, uint64_t now)
 {
     const struct vga_timing *t = &v->timing;
-    uint64_t ticks = elapsed(v, sched_now(v->dev.env->sched));
-    uint32_t in_frame = (uint32_t)(ticks % (t->line_ticks * t->lines));
+    struct sched *s = v->dev.env->sched;
+    struct vga_beam *b = &v->beam;
+    uint64_t ticks = elapsed(v, now), line = ticks / t->line_ticks;
 
-    *line = in_frame / t->line_ticks;
-    *tick = in_frame % t->line_ticks;
+    b->length = 0; /* vga_retraces() shall count */
+    b->retraces = vga_retraces(v, now);
+    b->line = (uint32_t)(line % t->lines);
+    b->ticks = line * t->line_ticks;
+    b->from = v->epoch + clock_icount(s, t->clock, b->ticks);
+    b->length = v->epoch + clock_icount(s, t->clock, b->ticks + t->line_ticks) - b->from;
 }
 
-static bool display_enabled(const struct vga *v, uint32_t line, uint32_t tick)
+/* Where the beam is: the line, and the tick in it; false: outside of what is displayed. */
+static bool beam(struct vga *v, uint32_t *line, uint32_t *tick)
 {
-    return line < v->timing.shown_lines && tick < v->timing.shown_ticks;
+    uint64_t now = sched_now(v->dev.env->sched);
+
+    if (UNLIKELY(now - v->beam.from >= v->beam.length)) {
+        find_line(v, now);
+    }
+    *line = v->beam.line;
+    if (*line >= v->timing.shown_lines) {
+        return false;
+    }
+    *tick = (uint32_t)(elapsed(v, now) - v->beam.ticks);
+    return *tick < v->timing.shown_ticks;
 }
 
 static uint8_t colour_now(struct vga *v)
 {
     uint32_t line, tick;
 
-    beam(v, &line, &tick);
-    if (!display_enabled(v, line, tick)) {
-        return v->attr[0x11];
-    }
-    return vga_beam_colour(v, line, tick);
+    return beam(v, &line, &tick) ? vga_beam_colour(v, line, tick) : v->attr[0x11];
 }
 
 /* Bit 7: vertical interrupt.  Bit 4: all three colour outputs below the comparator's 0.35 V. */
@@ -429,8 +437,7 @@ static uint8_t status1(struct vga *v)
     unsigned val = 0;
 
     v->attr_data = false;
-    beam(v, &line, &tick);
-    if (display_enabled(v, line, tick)) {
+    if (beam(v, &line, &tick)) {
         colour = vga_beam_colour(v, line, tick);
     } else {
         colour = v->attr[0x11];
@@ -718,6 +725,7 @@ static void vga_reset(struct device *d, enum reset_kind kind)
     v->latch = 0;
     vga_dispi_reset(v);
     v->epoch = sched_now(d->env->sched);
+    v->beam.length = 0;
     v->retraces0 = v->start_changed = v->irq_armed = 0;
     v->old_start = 0;
     derive_timing(v, &v->timing);
@@ -824,6 +832,7 @@ static bool vga_post_load(struct device *d, unsigned version, struct err *e)
                        "another copy");
     }
     derive_timing(v, &v->timing);
+    v->beam.length = 0;
     access_changed(v);
     v->scan_valid = v->drawn_valid = false;
     return true;

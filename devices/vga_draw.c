@@ -159,18 +159,18 @@ static void derive_scan(struct vga *v)
 }
 
 /* The present shape, with the start address that the last retrace latched. */
-static struct vga_scan current_scan(struct vga *v)
+static const struct vga_scan *current_scan(struct vga *v, uint64_t retraces)
 {
-    struct vga_scan s;
+    struct vga_scan *s = &v->scan;
 
     if (!v->scan_valid) {
         derive_scan(v);
     }
-    s = v->scan;
-    if (s.kind == VGA_TEXT || (s.kind == VGA_PLANAR && !s.linear)) {
-        s.start = vga_start_address(v);
-    } else if (s.kind == VGA_BLANK && !(v->attr_index & 0x20)) {
-        s.start = dac_colour(v, v->attr[0x11]); /* the border colour everywhere */
+    if (s->kind == VGA_TEXT || (s->kind == VGA_PLANAR && !s->linear)) {
+        s->start = vga_start_address(v, retraces);
+    } else if (s->kind == VGA_BLANK) {
+        /* off: black, else the border colour everywhere */
+        s->start = v->attr_index & 0x20 ? 0 : dac_colour(v, v->attr[0x11]);
     }
     return s;
 }
@@ -332,40 +332,48 @@ static void graphics_dots(const struct vga *v, const struct vga_scan *s, const s
     }
 }
 
+/* The nine dots of a character, the first in bit 8, and its colours. */
+static inline unsigned text_cell(const struct vga *v, const struct vga_scan *s,
+                                 const struct line *l, const struct look *look, uint32_t k,
+                                 unsigned *fg, unsigned *bg)
+{
+    uint32_t c = counter(s, l->addr, k) & 0xffff, word = fetch(v, s, c, l->row);
+    unsigned ch = word & 0xff, attr = word >> 8 & 0xff;
+    uint32_t glyph = s->font[attr >> 3 & 1] + ch * 32 + l->row;
+    unsigned bits = (unsigned)v->vram[glyph * 4 + 2] << 1;
+
+    *fg = attr & 15;
+    *bg = attr >> 4;
+    if (s->line_graphics && (ch & 0xe0) == 0xc0) {
+        bits |= bits >> 1 & 1;
+    }
+    if (s->blink) {
+        *bg &= 7;
+        if ((attr & 0x80) && !look->blink) {
+            bits = 0;
+        }
+    }
+    if ((attr & 0x77) == 0x01 && l->row == s->underline_row) {
+        bits = 0x1ff;
+    }
+    if (l->row >= look->first && l->row <= look->last && c == (uint32_t)look->cursor) {
+        bits = 0x1ff;
+    }
+    return bits;
+}
+
 static void text_dots(const struct vga *v, const struct vga_scan *s, const struct line *l,
                       const struct look *look, uint32_t k, uint32_t n, uint8_t *dots)
 {
-    bool cursor_row = l->row >= look->first && l->row <= look->last;
-
     for (n += k; k < n; k++, dots += s->cell) {
-        uint32_t c = counter(s, l->addr, k) & 0xffff, word = fetch(v, s, c, l->row);
-        unsigned ch = word & 0xff, attr = word >> 8 & 0xff, fg = attr & 15, bg = attr >> 4;
-        uint32_t glyph = s->font[attr >> 3 & 1] + ch * 32 + l->row, lanes;
-        unsigned bits = v->vram[glyph * 4 + 2], ninth = 0;
+        unsigned fg, bg, bits = text_cell(v, s, l, look, k, &fg, &bg);
+        uint32_t lanes = spread(bits >> 5) * (fg ^ bg) ^ bg * 0x01010101u;
 
-        if (s->line_graphics && (ch & 0xe0) == 0xc0) {
-            ninth = bits & 1;
-        }
-        if (s->blink) {
-            bg &= 7;
-            if ((attr & 0x80) && !look->blink) {
-                bits = ninth = 0;
-            }
-        }
-        if ((attr & 0x77) == 0x01 && l->row == s->underline_row) {
-            bits = 0xff;
-            ninth = 1;
-        }
-        if (cursor_row && c == (uint32_t)look->cursor) {
-            bits = 0xff;
-            ninth = 1;
-        }
-        lanes = spread(bits >> 4) * (fg ^ bg) ^ bg * 0x01010101u;
         memcpy(dots, &lanes, 4);
-        lanes = spread(bits) * (fg ^ bg) ^ bg * 0x01010101u;
+        lanes = spread(bits >> 1) * (fg ^ bg) ^ bg * 0x01010101u;
         memcpy(dots + 4, &lanes, 4);
         if (s->cell == 9) {
-            dots[8] = (uint8_t)(ninth ? fg : bg);
+            dots[8] = (uint8_t)(bits & 1 ? fg : bg);
         }
     }
 }
@@ -385,16 +393,16 @@ static unsigned line_pan(const struct vga_scan *s, const struct line *l)
     return l->top || !s->pan_top_only ? s->pan : 0;
 }
 
-static struct look look_now(const struct vga *v, bool blinking)
+static struct look look_now(const struct vga *v, bool blinking, uint64_t retraces)
 {
     const uint8_t *r = v->crtc;
     struct look k = {-1, r[0x0a] & 0x1f, r[0x0b] & 0x1f, true};
 
-    if (!(r[0x0a] & 0x20) && k.first <= k.last && (!blinking || vga_cursor_blink(v))) {
+    if (!(r[0x0a] & 0x20) && k.first <= k.last && (!blinking || vga_cursor_blink(retraces))) {
         k.cursor = (int32_t)(((uint32_t)r[0x0e] << 8 | r[0x0f]) + (r[0x0b] >> 5 & 3)) & 0xffff;
     }
     if (blinking) {
-        k.blink = vga_text_blink(v);
+        k.blink = vga_text_blink(retraces);
     }
     return k;
 }
@@ -417,14 +425,14 @@ static uint8_t dot_index(const struct vga *v, const struct vga_scan *s, uint8_t 
     return (uint8_t)(index | (a[0x14] & 0x0cu) << 4);
 }
 
-static bool graphics_toggle(const struct vga *v, const struct vga_scan *s)
+static bool graphics_toggle(const struct vga *v, const struct vga_scan *s, uint64_t retraces)
 {
-    return s->kind == VGA_PLANAR && (v->attr[0x10] & 0x08) && !vga_text_blink(v);
+    return s->kind == VGA_PLANAR && (v->attr[0x10] & 0x08) && !vga_text_blink(retraces);
 }
 
 static void make_lut(const struct vga *v, const struct vga_scan *s, uint32_t *lut)
 {
-    bool toggle = graphics_toggle(v, s);
+    bool toggle = graphics_toggle(v, s, vga_retraces_now(v));
     unsigned i;
 
     memset(lut, 0, 256 * sizeof *lut);
@@ -441,23 +449,31 @@ static void make_lut(const struct vga *v, const struct vga_scan *s, uint32_t *lu
 
 uint8_t vga_beam_colour(struct vga *v, uint32_t line, uint32_t tick)
 {
-    struct vga_scan s = current_scan(v);
+    uint64_t retraces = v->beam.retraces;
+    const struct vga_scan *s = current_scan(v, retraces);
+    uint32_t dot, cell, at;
     uint8_t dots[9];
     struct look look;
     struct line l;
-    uint32_t dot;
 
-    if (line >= s.h || tick >= s.w || s.kind == VGA_BLANK) {
+    if (line >= s->h || tick >= s->w || s->kind == VGA_BLANK) {
         return v->attr[0x11];
     }
-    if (s.kind == VGA_PACKED) {
-        return s.bpp == 8 ? v->vram[s.start + line * s.pitch + tick] : 0;
+    if (s->kind == VGA_PACKED) {
+        return s->bpp == 8 ? v->vram[s->start + line * s->pitch + tick] : 0;
     }
-    line_at(&s, line, &l);
-    look = look_now(v, true);
-    dot = (tick >> s.wide) + line_pan(&s, &l);
-    line_dots(v, &s, &l, &look, dot / s.cell, 1, dots);
-    return dot_index(v, &s, dots[dot % s.cell], graphics_toggle(v, &s));
+    line_at(s, line, &l);
+    dot = (tick >> s->wide) + line_pan(s, &l);
+    cell = s->cell == 8 ? dot / 8 : dot / 9;
+    at = dot - cell * s->cell;
+    look = look_now(v, true, retraces);
+    if (s->kind == VGA_TEXT) {
+        unsigned fg, bg, bits = text_cell(v, s, &l, &look, cell, &fg, &bg);
+
+        return dot_index(v, s, (uint8_t)(bits >> (8 - at) & 1 ? fg : bg), false);
+    }
+    line_dots(v, s, &l, &look, cell, 1, dots);
+    return dot_index(v, s, dots[at], graphics_toggle(v, s, retraces));
 }
 
 /* Drawing */
@@ -543,7 +559,7 @@ static bool text_row_changed(struct vga *v, const struct vga_scan *s, const stru
 
 static void draw_text(struct vga *v, const struct vga_scan *s, bool full)
 {
-    struct look look = look_now(v, true);
+    struct look look = look_now(v, true, vga_retraces_now(v));
     struct line l, next;
     uint32_t y, end, number = 0;
 
@@ -595,7 +611,7 @@ static bool line_written(const struct vga *v, const struct vga_scan *s, const st
 
 static void draw_planar(struct vga *v, const struct vga_scan *s, bool full)
 {
-    struct look look = look_now(v, true);
+    struct look look = look_now(v, true, vga_retraces_now(v));
     struct line l, before = {0, 0, false};
     bool drawn = false; /* the line before, by this update */
     uint32_t y;
@@ -744,7 +760,7 @@ static bool make_room(struct vga *v, const struct vga_scan *s)
 const struct surface *vga_update(struct device *d)
 {
     struct vga *v = vga_of(d);
-    struct vga_scan s = current_scan(v);
+    struct vga_scan s = *current_scan(v, vga_retraces_now(v));
     uint32_t lut[256];
     bool full = !v->drawn_valid || memcmp(&s, &v->drawn, sizeof s) != 0;
 
@@ -781,8 +797,8 @@ const struct surface *vga_update(struct device *d)
 void vga_text(struct device *d, struct text_screen *t)
 {
     struct vga *v = vga_of(d);
-    struct vga_scan s = current_scan(v);
-    struct look look = look_now(v, false);
+    struct vga_scan s = *current_scan(v, vga_retraces_now(v));
+    struct look look = look_now(v, false, vga_retraces_now(v));
     struct line l, before = {0, 0, false};
     uint32_t y, k;
 

@@ -77,6 +77,14 @@ struct vga_timing {
     uint32_t retrace, retrace_lines; /* first line of vertical retrace, and its length */
 };
 
+/* The scan line in which the beam was last looked for, so that the next look need not divide. */
+struct vga_beam {
+    uint64_t from, length; /* icount; length 0: not known */
+    uint64_t ticks;        /* since the epoch, at the beginning of the line */
+    uint64_t retraces;     /* as vga_retraces() has them throughout the line */
+    uint32_t line;
+};
+
 enum vga_kind { VGA_BLANK, VGA_TEXT, VGA_PLANAR, VGA_PACKED };
 
 /* What the scan-out depends on besides memory, colours and the cursor; compared as bytes. */
@@ -139,6 +147,7 @@ struct vga {
     /* derived */
     struct vga_access access;
     struct vga_timing timing;
+    struct vga_beam beam;
     int placed; /* the window that is on, VGA_WINDOWS: plain RAM, -1: none */
     struct vga_scan scan; /* without start address, see vga_current_scan() */
     bool scan_valid;
@@ -168,9 +177,17 @@ ALWAYS_INLINE struct vga *vga_of(struct device *d)
 /* vga.c */
 void vga_changed(struct vga *v); /* registers that anything may follow from have been written */
 uint64_t vga_retraces(const struct vga *v, uint64_t now);
-bool vga_cursor_blink(const struct vga *v); /* true while the cursor shows */
-bool vga_text_blink(const struct vga *v);   /* true while blinking characters show */
-uint32_t vga_start_address(const struct vga *v); /* latched at the last retrace */
+uint64_t vga_retraces_now(const struct vga *v);
+uint32_t vga_start_address(const struct vga *v, uint64_t retraces); /* latched at the last one */
+/* The cursor changes every 8 frames, characters every 16; true while they show. */
+ALWAYS_INLINE bool vga_cursor_blink(uint64_t retraces)
+{
+    return !(retraces & 8);
+}
+ALWAYS_INLINE bool vga_text_blink(uint64_t retraces)
+{
+    return !(retraces & 16);
+}
 bool vga_page_used(const struct vga *v, uint32_t page);
 void vga_clear_vram(struct vga *v, uint32_t bytes); /* from the start */
 
@@ -196,7 +213,7 @@ ALWAYS_INLINE bool vga_dispi_on(const struct vga *v)
 }
 
 /* vga_draw.c */
-uint8_t vga_beam_colour(struct vga *v, uint32_t line, uint32_t tick); /* DAC index before mask */
+uint8_t vga_beam_colour(struct vga *v, uint32_t line, uint32_t tick); /* DAC index at beam() */
 void vga_draw_free(struct vga *v);
 
 #endif

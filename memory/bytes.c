@@ -73,6 +73,9 @@ uint64_t muldiv64(uint64_t a, uint64_t num, uint64_t den)
 {
     bool rest;
 
+    if (LIKELY(a && num && den && __builtin_clzll(a) + __builtin_clzll(num) >= 64)) {
+        return a * num / den; /* the product has 64 bits */
+    }
     return den ? divide(multiply(a, num), den, &rest) : UINT64_MAX;
 }
 
