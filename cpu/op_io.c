@@ -13,6 +13,19 @@
 #include "cpu/ops_sys.def"
 #undef SLOWOP
 
+/* sys_read() of a word of the TSS. */
+static bool tss_word(struct cpu *c, uint32_t at, uint64_t *v)
+{
+    uint32_t la = c->tr.base + at;
+    const uint8_t *host = tlb_read_hit(tlb_for(c, false), la, 2);
+
+    if (LIKELY(host != NULL)) {
+        *v = get16(host);
+        return true;
+    }
+    return sys_read(c, la, 2, v);
+}
+
 /* The permission bitmap of a 32-bit TSS. */
 static bool port_in_bitmap(struct cpu *c, uint16_t port, unsigned size)
 {
@@ -22,14 +35,14 @@ static bool port_in_bitmap(struct cpu *c, uint16_t port, unsigned size)
     if (!(c->tr.attr & 8) || !(c->tr.attr & ATTR_P) || c->tr.limit < 0x67) {
         return exc_set_err(c, EXC_GP, 0);
     }
-    if (!sys_read(c, c->tr.base + 0x66, 2, &map)) {
+    if (!tss_word(c, 0x66, &map)) {
         return false;
     }
     at = (uint32_t)map + port / 8u;
     if (at + 1 > c->tr.limit) {
         return exc_set_err(c, EXC_GP, 0);
     }
-    if (!sys_read(c, c->tr.base + at, 2, &bits)) {
+    if (!tss_word(c, at, &bits)) {
         return false;
     }
     if (bits >> (port & 7) & ((1u << size) - 1)) {

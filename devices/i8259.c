@@ -47,7 +47,7 @@ static int pic_pending(const struct pic *c)
     uint8_t blocking = c->special_mask ? c->isr & (uint8_t)~c->imr : c->isr;
     unsigned i;
 
-    if (c->expect) {
+    if (c->expect || !request) {
         return -1;
     }
     for (i = 1; i <= 8; i++) {
