@@ -3,6 +3,7 @@
 ; A wait is limited twice: in timer ticks (54.9 ms, counted by INT 08h) and, because a program may
 ; have masked or taken over the timer, in changes of the memory refresh signal (port 61h bit 4,
 ; one per 15 us). Real mode code sleeps with HLT; V86 code must not, there HLT is privileged.
+; Between two looks a fill passes PAUSE_BYTES instructions, which costs an emulator next to nothing.
 ; Invariant: DS = BDA, FS = EBDA; only one wait at a time (they never nest).
 
 REFRESH_PER_TICK equ 3641
@@ -41,6 +42,17 @@ wait_step:
         sti
         in      al, PORT_B
         mov     ah, al
+        push    cx                      ; the pause
+        push    di
+        push    es
+        push    fs
+        pop     es
+        mov     di, ebda.pause
+        mov     cx, PAUSE_BYTES
+        rep stosb
+        pop     es
+        pop     di
+        pop     cx
         in      al, PORT_B
         xor     al, ah
         test    al, 0x10
