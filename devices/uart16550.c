@@ -46,6 +46,7 @@ struct uart16550 {
     char tx_name[32], rx_name[32], timeout_name[32];
 
     uint8_t ier, fcr, lcr, mcr, lsr, msr, scr;
+    bool line_set; /* LCR was written since RESET */
     uint16_t divisor;
     uint8_t inputs;          /* modem lines from outside */
     bool irq_level;
@@ -86,10 +87,19 @@ static unsigned rx_trigger(const struct uart16550 *u)
     return u->fcr & FCR_ENABLE ? level[u->fcr >> 6] : 1;
 }
 
+/*
+ * Data bits of a character.  LCR is 0 after RESET, which means five; but on real boards a BIOS has
+ * always set the line up before a program meets it, so until somebody writes LCR bytes go whole.
+ */
+static unsigned word_bits(const struct uart16550 *u)
+{
+    return u->line_set ? 5u + (u->lcr & LCR_BITS) : 8;
+}
+
 /* Length of a character in clock ticks: 16 to a bit, and stop bits may be one and a half. */
 static uint64_t char_ticks(const struct uart16550 *u)
 {
-    unsigned bits = 5 + (u->lcr & LCR_BITS), halves = 2 * (1 + bits) + 2;
+    unsigned bits = word_bits(u), halves = 2 * (1 + bits) + 2;
 
     if (u->lcr & LCR_PARITY) {
         halves += 2;
@@ -218,7 +228,7 @@ static void tell_room(struct uart16550 *u)
 /* A complete character is in the receiver's shift register. */
 static void received(struct uart16550 *u, uint8_t byte, uint8_t errors)
 {
-    byte &= (uint8_t)(0xff >> (3 - (u->lcr & LCR_BITS)));
+    byte &= (uint8_t)(0xff >> (8 - word_bits(u)));
     if (u->rx.count >= fifo_depth(u)) {
         u->lsr |= LSR_OE;
         if (u->fcr & FCR_ENABLE) {
@@ -288,7 +298,7 @@ static void tx_start(struct uart16550 *u, uint64_t tick)
 
 static void tx_out(struct uart16550 *u, uint8_t byte)
 {
-    byte &= (uint8_t)(0xff >> (3 - (u->lcr & LCR_BITS)));
+    byte &= (uint8_t)(0xff >> (8 - word_bits(u)));
     if (u->mcr & MCR_LOOP) {
         if (!(u->lcr & LCR_BREAK)) {
             received(u, byte, 0);
@@ -387,6 +397,7 @@ static void write_lcr(struct uart16550 *u, uint8_t val)
     bool brk = (val ^ u->lcr) & LCR_BREAK;
 
     u->lcr = val;
+    u->line_set = true;
     if (!brk) {
         return;
     }
@@ -551,6 +562,7 @@ static void uart16550_reset(struct device *d, enum reset_kind kind UNUSED)
     event_cancel(s, &u->rx_event);
     event_cancel(s, &u->timeout_event);
     u->ier = u->fcr = u->lcr = u->mcr = 0;
+    u->line_set = false;
     u->lsr = LSR_THRE | LSR_TEMT;
     u->msr = u->inputs;
     u->thre_irq = u->timed_out = false;
@@ -559,10 +571,13 @@ static void uart16550_reset(struct device *d, enum reset_kind kind UNUSED)
     tell_modem(u);
 }
 
-static bool uart16550_post_load(struct device *d, unsigned version UNUSED, struct err *e)
+static bool uart16550_post_load(struct device *d, unsigned version, struct err *e)
 {
     struct uart16550 *u = (struct uart16550 *)d;
 
+    if (version < 2) {
+        u->line_set = u->lcr != 0;
+    }
     if (u->rx.head >= DEPTH || u->tx.head >= DEPTH || u->rx.count > fifo_depth(u) ||
         u->tx.count > fifo_depth(u)) {
         return err_set(e, "%s: the saved state is not valid", d->id);
@@ -594,6 +609,7 @@ static const struct snap_field uart16550_state[] = {
     SNAP_F(struct uart16550, tx_done, SNAP_U64),
     FIFO_STATE(rx),
     FIFO_STATE(tx),
+    SNAP_SINCE(struct uart16550, line_set, SNAP_BOOL, 2),
     SNAP_END,
 };
 
@@ -603,6 +619,6 @@ const struct device_class uart16550_class = {
     .init = uart16550_init,
     .reset = uart16550_reset,
     .state = uart16550_state,
-    .state_version = 1,
+    .state_version = 2,
     .post_load = uart16550_post_load,
 };

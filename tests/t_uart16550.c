@@ -149,6 +149,28 @@ START_TEST(transmit)
 }
 END_TEST
 
+/* Until LCR is written bytes go and come whole; after that its 0 means five bits. */
+START_TEST(line_never_set)
+{
+    struct uart p;
+
+    setup(&p);
+    devices_reset(&p.r.env, RESET_COLD);
+    out8(&p.r, RBR, 0xa5);
+    rig_run(&p.r, 1000000);
+    ck_assert_uint_eq(p.n, 1);
+    ck_assert_uint_eq(p.sent[0], 0xa5);
+    receive(&p, 0xc3);
+    rig_run(&p.r, 1000000);
+    ck_assert_uint_eq(in8(&p.r, RBR), 0xc3);
+    out8(&p.r, LCR, 0x00);
+    out8(&p.r, RBR, 0xa5);
+    rig_run(&p.r, 1000000);
+    ck_assert_uint_eq(p.sent[1], 0x05);
+    rig_free(&p.r);
+}
+END_TEST
+
 START_TEST(transmit_fifo_and_interrupt)
 {
     struct uart p;
@@ -403,6 +425,7 @@ static void add(TCase *t)
 {
     tcase_add_test(t, reset_and_plain_registers);
     tcase_add_test(t, transmit);
+    tcase_add_test(t, line_never_set);
     tcase_add_test(t, transmit_fifo_and_interrupt);
     tcase_add_test(t, receive_and_triggers);
     tcase_add_test(t, time_out);
