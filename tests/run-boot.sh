@@ -22,7 +22,9 @@ if command -v nasm >/dev/null; then
     # The same CD by a cue sheet.
     printf 'FILE cd.img BINARY\n TRACK 01 MODE1/2048\n  INDEX 01 00:00:00\n' >"$work/cd.cue"
     sed 's/cd\.img/cd.cue/' "$work/bios.test" >"$work/cue.test"
-    scripts="$scripts bios cue vgabios"
+    nasm -f bin -o "$work/handover.img" "$srcdir/tests/guest/handover.asm"
+    nasm -f bin -o "$work/cr0-cache.img" "$srcdir/tests/guest/cr0-cache.asm"
+    scripts="$scripts bios cue vgabios handover"
 fi
 status=0
 if command -v nasm >/dev/null; then

@@ -93,16 +93,22 @@ ata_select:
         pop     ax
         ret
 
-; The offset of ES:DI becomes less than 16.
+; The offset of ES:DI becomes less than 16, or, above 1 MB, that in the last segment.
 normalise:
         push    ax
         push    bx
         mov     ax, es
         mov     bx, di
         shr     bx, 4
-        add     ax, bx
-        mov     es, ax
         and     di, 0x0F
+        add     ax, bx
+        jnc     .below
+        inc     ax
+        shl     ax, 4
+        or      di, ax
+        mov     ax, 0xFFFF
+.below:
+        mov     es, ax
         pop     bx
         pop     ax
         ret
@@ -169,6 +175,8 @@ ata_chunk:
         jz      .error
 .block:
         call    normalise
+        cmp     di, 0x10000 - 512       ; the end of what real mode can reach
+        ja      .boundary
         push    cx
         mov     cx, 128
         mov     dx, [fs:si + drive.base]
@@ -227,6 +235,10 @@ ata_advance:
         add     [fs:ebda.req_lba], eax
         adc     dword [fs:ebda.req_lba + 4], 0
         clc
+        ret
+ata_chunk.boundary:
+        mov     ah, 0x09
+        stc
         ret
 ata_chunk.timeout:
         mov     ah, 0x80

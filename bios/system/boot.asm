@@ -277,11 +277,13 @@ boot_jump:
         push    cs
         pop     es
         mov     di, pnp_table
-        xor     bx, bx
-        xor     cx, cx
-        xor     dh, dh
-        xor     si, si
-        xor     bp, bp
+        and     edx, 0xFF
+        movzx   edi, di
+        xor     eax, eax
+        mov     ebx, eax
+        mov     ecx, eax
+        mov     esi, eax
+        mov     ebp, eax
         mov     ds, ax
         mov     fs, ax
         sti

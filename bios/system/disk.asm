@@ -5,8 +5,11 @@
 ; Invariant: AH of the frame stays the function until the status is known; functions return their
 ; status in AH; FS:SI = drive record.
 
+SECTORS_MAX     equ 128                 ; of one transfer: 64 KB
+
 int13_handler:
         SERVICE
+        INTERRUPTS_ON
         sti
         cmp     byte [fs:ebda.emu_media], 0
         je      .direct
@@ -166,12 +169,23 @@ chs_to_lba:
         stc
         ret
 
+; CF = AL is not a number of sectors that one segment can hold, AH = status. Nothing is moved then, and
+; AL stays what it was.
+count_check:
+        mov     ah, 0x01
+        cmp     al, 1
+        jb      .done
+        cmp     al, SECTORS_MAX + 1
+        cmc
+.done:
+        ret
+
 ; 02h read, 03h write, 04h verify.
 disk_chs:
+        call    count_check
+        jc      .done
         movzx   cx, al
         mov     byte [r_al], 0
-        mov     ah, 0x01
-        jcxz    .done
         mov     ah, [r_ah]
         mov     [fs:ebda.req_count], cx
         mov     al, ah

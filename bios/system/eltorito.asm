@@ -52,10 +52,10 @@ emulated_last:
 
 emulated_read:
         mov     al, [r_al]
+        call    count_check
+        jc      .done
         movzx   ecx, al
         mov     byte [r_al], 0
-        mov     ah, 0x01
-        jcxz    .done
         push    ecx
         call    chs_to_lba
         pop     ecx

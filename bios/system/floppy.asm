@@ -8,6 +8,7 @@
 ; ---------------------------------------------------------------- dispatch
 int40_handler:
         SERVICE
+        INTERRUPTS_ON
         sti
         ; falls through
 
@@ -69,10 +70,10 @@ floppy_last:
 
 ; ---------------------------------------------------------------- read, write, verify
 floppy_transfer:
+        call    count_check
+        jc      .return
         mov     byte [r_al], 0          ; sectors done
         mov     ah, FD_BAD_COMMAND
-        test    al, al
-        jz      .return
         cmp     dh, 1
         ja      .return
         mov     ah, 0

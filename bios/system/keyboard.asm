@@ -539,6 +539,7 @@ int16_handler:
         mov     [r_ax], ax
         SERVICE_END
 .look:
+        INTERRUPTS_ON                   ; loops on this function must not lock out the keyboard
         call    leds_update
         cli
         mov     bx, [KB_HEAD]
@@ -556,7 +557,6 @@ int16_handler:
         jmp     .look
 .empty:
         or      byte [r_flags], FLAG_ZF
-        or      byte [r_flags + 1], 2   ; loops on this function must not lock out the keyboard
         call    poll_idle
         SERVICE_END
 .shift:

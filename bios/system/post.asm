@@ -5,9 +5,15 @@
 ; Invariant: interrupts stay off until all vectors and the controllers are set up; nothing waits
 ; without a limit.
 
+CR0_NW          equ 1 << 29
+CR0_CD          equ 1 << 30
+
 post_start:
         cli
         cld
+        mov     eax, cr0                ; caches on: RESET leaves CD and NW set
+        and     eax, ~(CR0_CD | CR0_NW)
+        mov     cr0, eax
         POSTCODE 0x01
         ; A program that left protected mode by a reset put its wish into CMOS 0Fh.
         mov     al, 0x0F
@@ -182,6 +188,8 @@ post_shadowed:
         call    fpu_init
         PRINT   msg_newline
         call    boot_menu
+        mov     al, 0                   ; as on an AT: programs of the time count on 1 MB wrapping
+        call    a20_set
         POSTCODE 0x20
 .boot:
         int     0x19                    ; comes back only from a foreign handler

@@ -207,6 +207,25 @@ serial_modem:
         ret
 
 ; ---------------------------------------------------------------- POST
+; The line of the port at DX: 2400 baud, 8 bits, no parity, 1 stop bit, which programs that write to
+; the port without a word to INT 14h count on.
+line_init:
+        push    dx
+        add     dx, 3
+        mov     al, 0x83                ; divisor latch, 8 bits
+        out     dx, al
+        sub     dx, 3
+        mov     ax, 48                  ; 115200 / 2400
+        out     dx, al
+        inc     dx
+        mov     al, ah
+        out     dx, al
+        add     dx, 2
+        mov     al, 0x03
+        out     dx, al
+        pop     dx
+        ret
+
 ; Fills the tables of serial and parallel ports and their counts in the equipment word.
 ports_init:
         push    BDA_SEG
@@ -233,6 +252,7 @@ ports_init:
         jnz     .next_com
         sub     dx, 2
         mov     [COM_PORTS + bx], dx
+        call    line_init
         add     bx, 2
         jmp     .next_com
 .com_done:

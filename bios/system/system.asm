@@ -35,11 +35,16 @@ int15_handler:
         je      .unknown
         cmp     ah, [cs:si]
         je      .found
-        add     si, 3
+        add     si, 4
         jmp     .find
 .found:
+        cmp     byte [cs:si + 3], 0
+        je      .call
+        INTERRUPTS_ON
+.call:
         jmp     [cs:si + 1]
 .unknown:
+        INTERRUPTS_ON
         mov     byte [r_ah], 0x86
         jmp     int15_error
 .set_carry:
@@ -63,26 +68,28 @@ int15_error:
         or      byte [r_flags], FLAG_CF
         SERVICE_END
 
-%macro FUNCTION15 2
+; Number, function, whether the AT's came back with interrupts on.
+%macro FUNCTION15 3
         db      %1
         dw      %2
+        db      %3
 %endmacro
 int15_table:
-        FUNCTION15 0x24, int15_a20
-        FUNCTION15 0x53, int15_apm
-        FUNCTION15 0x80, int15_zero
-        FUNCTION15 0x81, int15_zero
-        FUNCTION15 0x82, int15_zero
-        FUNCTION15 0x83, int15_event_wait
-        FUNCTION15 0x85, int15_zero
-        FUNCTION15 0x86, int15_wait
-        FUNCTION15 0x87, int15_move_block
-        FUNCTION15 0x88, int15_extended
-        FUNCTION15 0x89, int15_protected
-        FUNCTION15 0xC0, int15_config
-        FUNCTION15 0xC1, int15_ebda
-        FUNCTION15 0xC2, int15_mouse
-        FUNCTION15 0xE8, int15_memory
+        FUNCTION15 0x24, int15_a20, 0
+        FUNCTION15 0x53, int15_apm, 0
+        FUNCTION15 0x80, int15_zero, 1
+        FUNCTION15 0x81, int15_zero, 1
+        FUNCTION15 0x82, int15_zero, 1
+        FUNCTION15 0x83, int15_event_wait, 1
+        FUNCTION15 0x85, int15_zero, 0
+        FUNCTION15 0x86, int15_wait, 1
+        FUNCTION15 0x87, int15_move_block, 1
+        FUNCTION15 0x88, int15_extended, 0
+        FUNCTION15 0x89, int15_protected, 0
+        FUNCTION15 0xC0, int15_config, 1
+        FUNCTION15 0xC1, int15_ebda, 0
+        FUNCTION15 0xC2, int15_mouse, 0
+        FUNCTION15 0xE8, int15_memory, 0
         db      0
 
 int15_zero:

@@ -163,6 +163,7 @@ int1a_handler:
         sti
         cmp     ah, 0xB1
         je      int1a_pci
+        INTERRUPTS_ON
         cmp     ah, 7
         ja      .unknown
         mov     cl, ah                  ; CX and DX of the caller are in the frame
