@@ -136,10 +136,11 @@ enum oxbow_stop {
 };
 
 /*
- * Runs for up to `max` instructions (a guest that halts skips time to its next event, which
- * counts), and never for more than OXBOW_RUN_MAX.  May overshoot to the end of the current trace
- * (31 instructions).  After a stop other than LIMIT, HELD and INTERRUPTED further calls return the
- * same.
+ * Runs for `max` instructions (a guest that halts skips time to its next event, which counts), but
+ * never for more than OXBOW_RUN_MAX.  After LIMIT exactly so many have been executed.  However a
+ * run is cut into calls, and saved and loaded between them, it is the same run: events and input
+ * enter the machine at the same instructions, not where a call ends.  After a stop other than
+ * LIMIT, HELD and INTERRUPTED further calls return the same.
  */
 #define OXBOW_RUN_MAX ((uint64_t)1 << 48)
 enum oxbow_stop oxbow_run(struct oxbow *m, uint64_t max);

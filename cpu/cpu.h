@@ -56,6 +56,14 @@ enum cpu_stop {
 
 /* Runs until icount >= until (at the first trace boundary there), HLT or shutdown. */
 enum cpu_stop cpu_run(struct cpu *c, uint64_t until);
+/*
+ * The same, but never past `end`: there it returns in the middle of a trace, too.  That is no
+ * boundary, nothing may enter the machine there; the next call goes on in the same trace.  So the
+ * boundaries are where they would be if the run had not been cut.
+ */
+enum cpu_stop cpu_run_within(struct cpu *c, uint64_t until, uint64_t end);
+/* Whether the CPU is at a boundary, with something due at `due`. */
+bool cpu_at_boundary(struct cpu *c, uint64_t due);
 /* Retired instructions, exact even when asked by a device in the middle of a trace. */
 uint64_t cpu_icount(const struct cpu *c);
 /* Moves time forward while halted. */

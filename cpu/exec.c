@@ -178,6 +178,22 @@ struct insn *cpu_leave_at(struct cpu *c, struct insn *i, uint64_t eip)
     return resume(c);
 }
 
+struct insn *cpu_leave_port(struct cpu *c, struct insn *i)
+{
+    const struct trace *t = insn_trace(i);
+
+    if (c->left < 0 || cpu_icount(c) + 1 >= c->until) {
+        return cpu_leave_next(c, i);
+    }
+    c->part.port = true;
+    if (!cpu_interrupted(c) || i->idx + 1u >= t->n || (c->mode & MODE_ONE)) {
+        return insn_next(i);
+    }
+    c->part.start = t->pgoff[0];
+    c->part.done = (uint8_t)(i->idx + 1);
+    return leave(c, insn_next_eip(c, i), i->idx + 1u);
+}
+
 struct insn *cpu_leave_again(struct cpu *c, struct insn *i)
 {
     return leave(c, insn_eip(c, i), i->idx);
@@ -251,9 +267,76 @@ static void sample_interrupts(struct cpu *c)
  */
 #define LOOK_UP 32768u
 
+/* What is due behind the code that ran, at a boundary. */
+static void debug_traps(struct cpu *c)
+{
+    if (c->step) {
+        c->step = false;
+        c->debug_trap |= 1u << 14; /* BS */
+    }
+    if (UNLIKELY(c->debug_trap) && !c->shutdown && !(c->shadow & SHADOW_DEBUG)) {
+        intr_debug_trap(c);
+    }
+}
+
+/*
+ * The trace t, of which `done` instructions were executed, up to c->end, which lies inside it: one
+ * by one, as the records of a trace may count on those behind them.  Where t would not have gone on
+ * (a branch, a fault, its own bytes overwritten) is a boundary.
+ */
+static void run_part(struct cpu *c, const struct trace *t, unsigned done)
+{
+    c->part = (struct trace_part){.start = t->pgoff[0]};
+    do {
+        c->fell = c->part.port = false;
+        cpu_slice_begin(c, 1);
+        cpu_execute(c, trace_lookup(c, MODE_ONE));
+        cpu_slice_end(c);
+        done++;
+        if (!c->fell || t->dead || done >= t->n) {
+            c->part.done = 0;
+            return;
+        }
+    } while (c->icount < c->end && !cpu_interrupted(c));
+    c->part.done = (uint8_t)done;
+}
+
+/* On from the middle of a trace to its boundary, or to c->end. */
+static void run_rest(struct cpu *c)
+{
+    struct insn *i = trace_inside(c);
+    unsigned done = c->part.done;
+
+    c->part.done = 0;
+    if (!i) {
+        return;
+    }
+    if (insn_trace(i)->n - done > c->end - c->icount) {
+        run_part(c, insn_trace(i), done);
+    } else {
+        c->icount -= done; /* the whole trace is charged when it is left */
+        cpu_slice_begin(c, 1);
+        cpu_execute(c, i);
+        cpu_slice_end(c);
+    }
+    if (!c->part.done) {
+        debug_traps(c);
+    }
+}
+
+/* How long a stretch may be so that the trace in which it ends does not go beyond c->end. */
+static int64_t stretch(const struct cpu *c)
+{
+    uint64_t room = c->end - c->icount;
+    uint64_t n = MIN(c->until - c->icount, LOOK_UP);
+
+    return (int64_t)MIN(n, room >= TRACE_MAX ? room - (TRACE_MAX - 1) : 1);
+}
+
 /* One stretch of guest code: to the deadline, or one instruction when stepping or watching. */
 static void run_slice(struct cpu *c)
 {
+    struct insn *i;
     bool watching = (c->dr[7] & 0xff) != 0, debug = !(c->shadow & SHADOW_DEBUG);
     bool one = (c->eflags & FLAG_TF) || watching || (c->shadow && interrupt_waiting(c)) ||
                c->debug_trap;
@@ -266,34 +349,68 @@ static void run_slice(struct cpu *c)
 
     c->shadow = 0;
     c->step = (c->eflags & FLAG_TF) != 0;
-    cpu_slice_begin(c, one ? 1 : (int64_t)MIN(c->until - c->icount, LOOK_UP));
-    cpu_execute(c, trace_lookup(c, one ? MODE_ONE : 0));
-    cpu_slice_end(c);
-    if (c->step) {
-        c->step = false;
-        c->debug_trap |= 1u << 14; /* BS */
+    if (c->end - c->icount < TRACE_MAX) {
+        trace_reserve(c);
     }
-    if (UNLIKELY(c->debug_trap) && !c->shutdown && !(c->shadow & SHADOW_DEBUG)) {
-        intr_debug_trap(c);
+    cpu_slice_begin(c, one ? 1 : stretch(c));
+    i = trace_lookup(c, one ? MODE_ONE : 0);
+    if (UNLIKELY(i != c->leave && insn_trace(i)->n > c->end - c->icount)) {
+        run_part(c, insn_trace(i), 0);
+    } else {
+        cpu_execute(c, i);
+        cpu_slice_end(c);
     }
+    if (!c->part.done) {
+        debug_traps(c);
+    }
+}
+
+bool cpu_at_boundary(struct cpu *c, uint64_t due)
+{
+    if (c->part.waiting || (c->part.done && !(c->part.port && due <= c->icount))) {
+        return false;
+    }
+    c->part = (struct trace_part){0};
+    return true;
 }
 
 enum cpu_stop cpu_run(struct cpu *c, uint64_t until)
 {
+    return cpu_run_within(c, until, UINT64_MAX);
+}
+
+enum cpu_stop cpu_run_within(struct cpu *c, uint64_t until, uint64_t end)
+{
     c->until = until;
+    c->end = end;
     c->kicked = false;
     for (;;) {
+        if (c->part.done && !cpu_at_boundary(c, c->until)) {
+            if (c->icount >= c->end || cpu_interrupted(c)) {
+                return CPU_STOP_DEADLINE;
+            }
+            if (trace_flush_pending(c)) {
+                trace_flush_now(c);
+            }
+            run_rest(c);
+            continue;
+        }
         if (c->shutdown) {
             return CPU_STOP_SHUTDOWN;
         }
         if (trace_flush_pending(c)) {
             trace_flush_now(c);
         }
+        c->part = (struct trace_part){0};
+        if (c->icount >= c->end && !c->shadow && interrupt_waiting(c)) {
+            c->part.waiting = true; /* the delivery counts as an instruction */
+            return CPU_STOP_DEADLINE;
+        }
         sample_interrupts(c);
         if (c->shutdown) {
             return CPU_STOP_SHUTDOWN;
         }
-        if (c->kicked || cpu_interrupted(c) || c->icount >= c->until) {
+        if (c->kicked || cpu_interrupted(c) || c->icount >= MIN(c->until, c->end)) {
             return CPU_STOP_DEADLINE;
         }
         if (c->halted) {

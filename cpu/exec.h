@@ -52,6 +52,11 @@ struct insn *cpu_raise_err(struct cpu *c, struct insn *i, unsigned vector, uint3
 struct insn *cpu_leave_next(struct cpu *c, struct insn *i);
 struct insn *cpu_leave_at(struct cpu *c, struct insn *i, uint64_t eip);
 struct insn *cpu_jump(struct cpu *c, struct insn *i, uint64_t eip);
+/*
+ * Behind a port access that took c->left to its end: a boundary if something is due or a device
+ * asked for the run loop, but not because the run is cut here.
+ */
+struct insn *cpu_leave_port(struct cpu *c, struct insn *i);
 /* Leave with this instruction not completed, to be executed again (REP in progress). */
 struct insn *cpu_leave_again(struct cpu *c, struct insn *i);
 

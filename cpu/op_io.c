@@ -92,7 +92,7 @@ static uint16_t port_operand(const struct cpu *c, const struct insn *i, unsigned
 ALWAYS_INLINE struct insn *after_port(struct cpu *c, struct insn *i)
 {
     if (UNLIKELY(c->left <= (int64_t)i->idx || cpu_interrupted(c))) {
-        return cpu_leave_next(c, i);
+        return cpu_leave_port(c, i);
     }
     return insn_next(i);
 }

@@ -55,12 +55,12 @@ static uint64_t map_address(const struct cpu *c)
 
 static void put(struct map *m, unsigned at, uint64_t v)
 {
-    put32(m->b + at - MAP, (uint32_t)v);
+    put32(m->b + (at - MAP), (uint32_t)v);
 }
 
 static uint32_t get(const struct map *m, unsigned at)
 {
-    return get32(m->b + at - MAP);
+    return get32(m->b + (at - MAP));
 }
 
 /* --- the map -------------------------------------------------------------------------------- */
@@ -104,8 +104,8 @@ static void save_state(const struct cpu *c, struct map *m)
     put(m, MAP_IDT_LIMIT, c->idtr.limit);
     put(m, MAP_SMBASE, c->smbase);
     put(m, MAP_REVISION, REVISION);
-    put16(m->b + MAP_IO_RESTART - MAP, 0);
-    put16(m->b + MAP_HALT_RESTART - MAP, c->halted);
+    put16(m->b + (MAP_IO_RESTART - MAP), 0);
+    put16(m->b + (MAP_HALT_RESTART - MAP), c->halted);
     put(m, MAP_IO_KIND, c->smi_io.kind);
     put(m, MAP_IO_EIP, c->smi_io.eip);
     put(m, MAP_IO_ECX, c->smi_io.ecx);

@@ -12,7 +12,8 @@
 #include "cpu/cpuid.h"
 #include "cpu/system.h"
 
-#define SNAP_VERSION 2 /* 2: system management mode, CPUID level */
+/* 2: system management mode, CPUID level; 3: stops inside traces */
+#define SNAP_VERSION 3
 #define DR6_RESET 0xffff0ff0u
 #define DR7_RESET 0x400u
 
@@ -52,6 +53,7 @@ static void reset_state(struct cpu *c, uint64_t cr0)
     reset_segment(&c->tr, 0, 0, ATTR_P | DESC_TSS32_BUSY);
     c->gdtr = c->idtr = (struct desc_table){0, 0xffff};
     c->eip = 0xfff0;
+    c->part = (struct trace_part){0};
     c->cpl = 0;
     c->halted = c->shutdown = c->step = false;
     c->shadow = 0;
@@ -152,6 +154,7 @@ void cpu_set_reg(struct cpu *c, enum cpu_reg r, uint64_t value)
     switch (r) {
     case CPU_EIP:
         c->eip = (uint32_t)value;
+        c->part = (struct trace_part){0};
         break;
     case CPU_EFLAGS:
         cpu_set_eflags(c, (uint32_t)value, 0xffffffffu);
@@ -187,6 +190,7 @@ void cpu_enter_flat32(struct cpu *c, uint32_t eip)
         seg_set(c, data[n], &seg_flat[false][false], 0x18);
     }
     c->eip = eip;
+    c->part = (struct trace_part){0};
     c->halted = c->shutdown = false;
     c->shadow = 0;
     tlb_flush_all(c);
@@ -332,6 +336,10 @@ static const struct snap_field cpu_fields[] = {
     SNAP_SINCE(struct cpu, smi_io.ecx, SNAP_U32, 2),
     SNAP_SINCE(struct cpu, smi_io.esi, SNAP_U32, 2),
     SNAP_SINCE(struct cpu, smi_io.edi, SNAP_U32, 2),
+    SNAP_SINCE(struct cpu, part.start, SNAP_U16, 3),
+    SNAP_SINCE(struct cpu, part.done, SNAP_U8, 3),
+    SNAP_SINCE(struct cpu, part.port, SNAP_BOOL, 3),
+    SNAP_SINCE(struct cpu, part.waiting, SNAP_BOOL, 3),
     SNAP_END,
 };
 
@@ -406,6 +414,7 @@ bool cpu_load(struct cpu *c, struct snap_reader *r, struct err *e)
         cpu_reset(c); /* what the section lacks has its reset value */
     }
     image = snap_get_u32(r);
+    c->part = (struct trace_part){0};
     snap_get_fields(r, cpu_fields, c);
     for (n = 0; n < SEG_COUNT; n++) {
         snap_get_fields(r, segment_fields, &c->seg[n]);
@@ -422,6 +431,7 @@ bool cpu_load(struct cpu *c, struct snap_reader *r, struct err *e)
     c->cpl &= 3;
     c->fpu.top &= 7;
     c->shadow &= SHADOW_INTR | SHADOW_DEBUG;
+    c->part.done &= 31;
     c->step = false;
     tlb_flush_all(c);
     trace_flush(c);

@@ -250,6 +250,17 @@ struct code_context {
 /* After STI interrupts, after MOV SS and POP SS debug exceptions, too, wait for one instruction. */
 enum { SHADOW_INTR = 1, SHADOW_DEBUG = 2 };
 
+/*
+ * Where execution stopped inside a trace, at cpu.eip: `done` instructions behind its start at
+ * offset `start` of the page.  done = 0: at a boundary.
+ */
+struct trace_part {
+    uint16_t start;
+    uint8_t done;
+    bool port;    /* the last one was a port access: a boundary if something is due */
+    bool waiting; /* with done = 0: an interrupt comes first at this boundary */
+};
+
 struct insn;
 struct trace_cache;
 struct cpu_model;
@@ -289,7 +300,10 @@ struct cpu {
     struct insn *leave;  /* record whose handler returns to the run loop */
     uint64_t eip;        /* valid outside traces only */
     int64_t slice;       /* left at the start; executed = slice - left */
-    uint64_t until;      /* icount at which cpu_run returns */
+    uint64_t until;      /* icount at which cpu_run returns, at the next boundary */
+    uint64_t end;        /* the same, wherever that is */
+    struct trace_part part;
+    bool fell;           /* the last trace was left through its end */
     uint64_t icount;     /* retired before this slice */
     uint64_t tmp;        /* result of slow loads */
 

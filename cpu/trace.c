@@ -434,6 +434,36 @@ struct insn *trace_lookup(struct cpu *c, uint32_t extra)
     return t->rec;
 }
 
+void trace_reserve(struct cpu *c)
+{
+    size_t most = trace_bytes(TRACE_RECORDS_MAX) + sizeof c->tc->count;
+
+    if (c->tc->used + (TRACE_MAX + 1) * most > POOL_BYTES) {
+        trace_flush_now(c);
+    }
+}
+
+struct insn *trace_inside(struct cpu *c)
+{
+    uint64_t eip = c->eip;
+    uint32_t off = (uint32_t)(c->seg[SEG_CS].base + eip) & PAGE_MASK;
+    struct insn *i;
+
+    if (c->part.start >= off || off - c->part.start > eip || eip > c->seg[SEG_CS].limit ||
+        !mmu_fetch(c, (uint32_t)(c->seg[SEG_CS].base + eip))) {
+        return NULL;
+    }
+    trace_reserve(c);
+    c->eip = (uint32_t)(eip - (off - c->part.start));
+    i = trace_lookup(c, 0);
+    c->eip = eip;
+    if (i == c->leave || insn_trace(i)->n <= c->part.done ||
+        insn_trace(i)->pgoff[c->part.done] != off) {
+        return NULL;
+    }
+    return i + c->part.done;
+}
+
 /* --- links ------------------------------------------------------------------------------------ */
 
 static bool linkable(const struct cpu *c, const struct insn *to)
@@ -575,6 +605,7 @@ struct insn *exec_event(struct cpu *c, struct insn *i)
     if (i->id != H_fall && branch_outside(c, i)) {
         return branch_fault(c, i);
     }
+    c->fell = i->id == H_fall;
     c->eip = branch_eip(c, i);
     return c->leave;
 }

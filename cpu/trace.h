@@ -89,6 +89,14 @@ void trace_flush_now(struct cpu *c);
  */
 struct insn *trace_lookup(struct cpu *c, uint32_t extra);
 
+/*
+ * The record at which c->part goes on, NULL: there is none (a damaged state, another address).  Any
+ * number of traces up to TRACE_MAX may then be built before a trace is freed.
+ */
+struct insn *trace_inside(struct cpu *c);
+/* Makes sure of that. */
+void trace_reserve(struct cpu *c);
+
 struct insn *x_stub(struct cpu *c, struct insn *i);
 struct insn *x_stale(struct cpu *c, struct insn *i);
 struct insn *x_xlink_miss(struct cpu *c, struct insn *i);

@@ -254,45 +254,67 @@ static uint64_t host_ns(const struct oxbow *m)
     return m->cfg.host_ns ? m->cfg.host_ns(m->cfg.host_ns_ctx) : 0;
 }
 
+/* What enters the machine at a boundary. */
+static void enter(struct oxbow *m, uint64_t now)
+{
+    uint64_t start = host_ns(m);
+
+    take_input(m, now);
+    if (sched_run(m->sched, now) && !sched_held(m->sched)) {
+        memset(m->input_retry, 0, sizeof m->input_retry);
+    }
+    m->event_ns += host_ns(m) - start;
+}
+
+static void run_cpu(struct oxbow *m, uint64_t now, uint64_t end)
+{
+    bool asked = m->stop != OXBOW_LIMIT || m->reset_asked || m->asleep;
+    uint64_t until = asked ? now : next_deadline(m, now, UINT64_MAX);
+
+    switch (m->asleep && cpu_at_boundary(m->cpu, now) ? CPU_STOP_HALT
+                                                      : cpu_run_within(m->cpu, until, end)) {
+    case CPU_STOP_HALT:
+        end = next_deadline(m, now, end);
+        m->idle += end - MIN(end, cpu_icount(m->cpu));
+        cpu_skip_to(m->cpu, end);
+        break;
+    case CPU_STOP_SHUTDOWN:
+        crashed(m);
+        break;
+    default:
+        break;
+    }
+}
+
 static enum oxbow_stop run(struct oxbow *m, uint64_t max)
 {
     uint64_t now = cpu_icount(m->cpu), end = later(now, MIN(max, OXBOW_RUN_MAX));
 
-    while (m->stop == OXBOW_LIMIT) {
-        uint64_t start = host_ns(m);
+    for (;;) {
+        bool boundary;
 
-        if (cpu_take_interrupt(m->cpu)) {
+        if (m->stop == OXBOW_LIMIT && cpu_take_interrupt(m->cpu)) {
             return OXBOW_INTERRUPTED;
         }
         now = cpu_icount(m->cpu);
-        take_input(m, now);
-        if (sched_run(m->sched, now) && !sched_held(m->sched)) {
-            memset(m->input_retry, 0, sizeof m->input_retry);
+        boundary = cpu_at_boundary(m->cpu, next_deadline(m, now, UINT64_MAX));
+        if (boundary && m->stop == OXBOW_LIMIT) {
+            enter(m, now);
+            if (sched_held(m->sched)) {
+                return OXBOW_HELD;
+            }
+            if (m->reset_asked) {
+                do_reset(m);
+                continue;
+            }
         }
-        m->event_ns += host_ns(m) - start;
-        if (sched_held(m->sched)) {
-            return OXBOW_HELD;
-        }
-        if (m->reset_asked) {
-            do_reset(m);
-            continue;
-        }
-        if (now >= end || m->stop != OXBOW_LIMIT) {
+        if (boundary && (now >= end || m->stop != OXBOW_LIMIT)) {
             break;
         }
-        uint64_t until = next_deadline(m, now, end);
-        switch (m->asleep ? CPU_STOP_HALT : cpu_run(m->cpu, until)) {
-        case CPU_STOP_HALT:
-            until = next_deadline(m, now, end);
-            m->idle += until - MIN(until, cpu_icount(m->cpu));
-            cpu_skip_to(m->cpu, until);
-            break;
-        case CPU_STOP_SHUTDOWN:
-            crashed(m);
-            break;
-        default:
-            break;
+        if (now >= end) {
+            return OXBOW_LIMIT;
         }
+        run_cpu(m, now, end);
     }
     if (m->stop != OXBOW_LIMIT) {
         pc_flush(m);

@@ -49,4 +49,11 @@ for model in $models; do
         failed=1
     }
 done
+
+# -stop-at is exact; the ROM is a loop of three instructions
+nasm -f bin -o "$work/rom.bin" "$srcdir/tests/guest/stop-at.asm"
+for n in 200001 200002 200003 200004; do
+    same "-stop-at" "$("$oxbow" -bios "$work/rom.bin" -m 2 -display none -vga none -stop-at $n -stats 2>&1 |
+        awk '$1 == "instructions" {print $2}')" $n
+done
 exit $failed

@@ -129,6 +129,155 @@ START_TEST(round_trip)
 }
 END_TEST
 
+/* A boot sector that does what a test wants: at 7C00 in real mode. */
+static struct oxbow *boot(const uint8_t *code, size_t n, struct console *out, bool no_reboot)
+{
+    uint8_t sector[512] = {0};
+    struct oxbow_config cfg;
+    struct err e = {{0}};
+    memcpy(sector, code, n);
+    sector[510] = 0x55;
+    sector[511] = 0xaa;
+    oxbow_config_init(&cfg);
+    cfg.ram_mb = 8;
+    cfg.boot = "a";
+    cfg.no_reboot = no_reboot;
+    cfg.debug_exit = true;
+    cfg.floppy[0] = floppy(sector, sizeof sector);
+    cfg.serial[0] = (struct chardev){console_write, out};
+    struct oxbow *m = oxbow_new(&cfg, &e);
+    ck_assert_msg(m != NULL, "%s", e.text);
+    return m;
+}
+
+/*
+ * Fast interrupts, port reads, stores into the running trace, REP and branches: where interrupts
+ * come in is written down at 9000h, so another boundary is another end.
+ */
+static const uint8_t busy[] = {
+    0xfa, 0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xc0,             /* cli; ds = es = 0 */
+    0xc7, 0x06, 0x20, 0x00, 0x63, 0x7c, 0xa3, 0x22, 0x00, /* vector 8 */
+    0xb0, 0x34, 0xe6, 0x43, 0xb0, 0x05, 0xe6, 0x40,       /* timer 0: mode 2, every 5 ticks */
+    0x30, 0xc0, 0xe6, 0x40,
+    0xb0, 0xfe, 0xe6, 0x21, 0xbd, 0x00, 0x90, 0xfb,       /* IRQ 0 only; bp = 9000h; sti */
+    0x40, 0x43, 0x85, 0xc0, 0x74, 0x02, 0x01, 0xc3,       /* loop: count, add; jz over it */
+    0xff, 0x06, 0x3f, 0x7c,                               /* inc word [N] */
+    0x42, 0x43, 0xe4, 0x61, 0x46, 0x46, 0x01, 0xf3,       /* with in al,61h */
+    0x90, 0x90, 0x90, 0x90, 0x90, 0x90,
+    0xb9, 0x00, 0x00, 0x01, 0xcb, 0x75, 0x00, 0x43, 0x43, /* N: mov cx,N; add bx,cx; jnz $+2 */
+    0xe4, 0x40, 0x30, 0xc3, 0xf6, 0xc3, 0x01, 0x74, 0x09, /* bl ^= timer; even: jump */
+    0x80, 0x36, 0x55, 0x7c, 0x48,                         /* the next is inc bx or or ax,[..] */
+    0x43, 0x43, 0x90, 0x90,
+    0xb9, 0x07, 0x00, 0xbf, 0x00, 0xa0, 0xf3, 0xaa,       /* stosb 7 times at a000h */
+    0xeb, 0xc1,
+    0x50, 0x57, 0x89, 0xe7, 0x36, 0x8b, 0x45, 0x04,       /* IRQ 0: its return address */
+    0x89, 0xef, 0xab, 0x89, 0xd8, 0xab, 0x89, 0xfd,       /* and bx to [bp], 2 KB around */
+    0x81, 0xe5, 0xff, 0x97, 0x81, 0xcd, 0x00, 0x90,
+    0xb0, 0x20, 0xe6, 0x20, 0x5f, 0x58, 0xcf,
+};
+
+#define BUSY_FROM 60000000u
+#define BUSY_END (BUSY_FROM + 100000u)
+
+struct saved {
+    uint8_t *data;
+    size_t len;
+};
+
+static struct saved save(struct oxbow *m)
+{
+    struct saved s;
+    struct err e = {{0}};
+
+    s.data = oxbow_save(m, &s.len, &e);
+    ck_assert_msg(s.data != NULL, "%s", e.text);
+    return s;
+}
+
+static struct oxbow *load_busy(const struct saved *s, struct console *out)
+{
+    struct oxbow *m = boot(busy, sizeof busy, out, true);
+    struct err e = {{0}};
+
+    ck_assert_msg(oxbow_load(m, s->data, s->len, &e), "%s", e.text);
+    return m;
+}
+
+static struct saved busy_start(struct console *out)
+{
+    struct oxbow *m = boot(busy, sizeof busy, out, true);
+    struct saved s;
+
+    ck_assert_int_eq(oxbow_run(m, BUSY_FROM), OXBOW_LIMIT);
+    ck_assert_uint_eq(oxbow_icount(m), BUSY_FROM);
+    s = save(m);
+    oxbow_free(m);
+    return s;
+}
+
+static uint64_t busy_hash(const struct saved *from, unsigned least, unsigned spread)
+{
+    struct console out = {{0}, 0};
+    struct oxbow *m = load_busy(from, &out);
+    uint64_t seed = least + spread, h;
+
+    while (oxbow_icount(m) < BUSY_END) {
+        uint64_t now = oxbow_icount(m), n;
+
+        seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+        n = MIN(least + (seed >> 33) % spread, BUSY_END - now);
+        ck_assert_int_eq(oxbow_run(m, n), OXBOW_LIMIT);
+        ck_assert_uint_eq(oxbow_icount(m), now + n);
+    }
+    h = oxbow_hash(m);
+    oxbow_free(m);
+    return h;
+}
+
+/* A call ends at its last instruction, and cutting a run changes nothing. */
+START_TEST(exact_stop)
+{
+    struct console out = {{0}, 0};
+    struct saved from = busy_start(&out);
+    uint64_t want = busy_hash(&from, BUSY_END, 1);
+
+    for (unsigned least = 1; least < 40; least += 4) {
+        ck_assert_uint_eq(busy_hash(&from, least, 1), want);
+    }
+    ck_assert_uint_eq(busy_hash(&from, 1, 70), want);
+    ck_assert_uint_eq(busy_hash(&from, 1, 5000), want);
+    free(from.data);
+}
+END_TEST
+
+/* Neither does saving and loading at any instruction, with keys that are put in there. */
+START_TEST(exact_state)
+{
+    struct console out = {{0}, 0};
+    struct saved s = busy_start(&out);
+    struct oxbow *a = load_busy(&s, &out), *b;
+
+    free(s.data);
+    for (unsigned k = 0; k < 24; k++) {
+        oxbow_run(a, 997 + k);
+        if (k % 8 == 3) {
+            oxbow_key(a, 0x1e, k % 16 == 3, 0);
+        }
+        s = save(a);
+        b = load_busy(&s, &out);
+        free(s.data);
+        ck_assert_uint_eq(oxbow_hash(b), oxbow_hash(a));
+        oxbow_run(a, 5000);
+        for (unsigned n = 0; n < 10; n++) {
+            ck_assert_int_eq(oxbow_run(b, 500), OXBOW_LIMIT);
+        }
+        ck_assert_uint_eq(oxbow_hash(b), oxbow_hash(a));
+        oxbow_free(b);
+    }
+    oxbow_free(a);
+}
+END_TEST
+
 /* Damaged states are refused with a sentence and do not crash. */
 START_TEST(damaged_state)
 {
@@ -150,27 +299,6 @@ START_TEST(damaged_state)
     oxbow_free(m);
 }
 END_TEST
-
-/* A boot sector that does what a test wants: at 7C00 in real mode. */
-static struct oxbow *boot(const uint8_t *code, size_t n, struct console *out, bool no_reboot)
-{
-    uint8_t sector[512] = {0};
-    struct oxbow_config cfg;
-    struct err e = {{0}};
-    memcpy(sector, code, n);
-    sector[510] = 0x55;
-    sector[511] = 0xaa;
-    oxbow_config_init(&cfg);
-    cfg.ram_mb = 8;
-    cfg.boot = "a";
-    cfg.no_reboot = no_reboot;
-    cfg.debug_exit = true;
-    cfg.floppy[0] = floppy(sector, sizeof sector);
-    cfg.serial[0] = (struct chardev){console_write, out};
-    struct oxbow *m = oxbow_new(&cfg, &e);
-    ck_assert_msg(m != NULL, "%s", e.text);
-    return m;
-}
 
 START_TEST(debug_exit)
 {
@@ -413,6 +541,7 @@ START_TEST(no_room)
 }
 END_TEST
 
-FIX_SUITE("machine", ready_line, deterministic, round_trip, damaged_state, debug_exit, triple_fault,
+FIX_SUITE("machine", ready_line, deterministic, round_trip, exact_stop, exact_state,
+          damaged_state, debug_exit, triple_fault,
           shutdown, keyboard_reset, waiting_input, interrupts, endless, two_machines, media,
           key_before_text, no_room)
