@@ -542,6 +542,67 @@ bool mem_write_bytes(struct cpu *c, unsigned seg, uint64_t ea, const void *from,
     return seg_linear(c, seg, ea, n, ACC_WRITE, &la) && lin_write_bytes(c, la, from, n);
 }
 
+/* The operand reaches the end of its 64 KB or 4 GB, where its parts go round. */
+static bool wraps(const struct insn *i, uint32_t ea, struct mem_parts p)
+{
+    return ea + (uint64_t)(p.n1 * p.size1 + p.n2 * p.size2) > (i->a16 ? 0x10000u : 1ull << 32);
+}
+
+/* Part k of an operand at ea: its size, and in *at how far behind ea it begins. */
+static unsigned part(struct mem_parts p, unsigned k, unsigned *at)
+{
+    *at = k < p.n1 ? k * p.size1 : p.n1 * p.size1 + (k - p.n1) * p.size2;
+    return k < p.n1 ? p.size1 : p.size2;
+}
+
+static uint32_t part_ea(const struct insn *i, uint32_t ea, unsigned at)
+{
+    return i->a16 ? (ea + at) & 0xffff : ea + at;
+}
+
+bool mem_read_parts(struct cpu *c, const struct insn *i, void *to, struct mem_parts p)
+{
+    uint32_t ea = insn_ea(c, i);
+
+    if (LIKELY(!wraps(i, ea, p))) {
+        return mem_read_bytes(c, i->seg, ea, to, p.n1 * p.size1 + p.n2 * p.size2);
+    }
+    for (unsigned k = 0, at; k < p.n1 + p.n2; k++) {
+        unsigned size = part(p, k, &at);
+
+        if (!mem_read_bytes(c, i->seg, part_ea(i, ea, at), (uint8_t *)to + at, size)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool mem_write_parts(struct cpu *c, const struct insn *i, const void *from, struct mem_parts p)
+{
+    uint32_t ea = insn_ea(c, i);
+
+    if (LIKELY(!wraps(i, ea, p))) {
+        return mem_write_bytes(c, i->seg, ea, from, p.n1 * p.size1 + p.n2 * p.size2);
+    }
+    for (unsigned k = 0, at; k < p.n1 + p.n2; k++) {
+        unsigned size = part(p, k, &at);
+        uint64_t la;
+
+        if (!seg_linear(c, i->seg, part_ea(i, ea, at), size, ACC_WRITE, &la) ||
+            !lin_probe(c, la, size, true)) {
+            return false;
+        }
+    }
+    for (unsigned k = 0, at; k < p.n1 + p.n2; k++) {
+        unsigned size = part(p, k, &at);
+
+        if (!mem_write_bytes(c, i->seg, part_ea(i, ea, at), (const uint8_t *)from + at, size)) {
+            return false; /* #AC, of the first part if of any */
+        }
+    }
+    return true;
+}
+
 /* --- stack ---------------------------------------------------------------------------------- */
 
 bool stack_push(struct cpu *c, unsigned size, uint64_t v)

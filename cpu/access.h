@@ -65,6 +65,17 @@ bool mem_write(struct cpu *c, unsigned seg, uint64_t ea, unsigned size, uint64_t
 bool mem_read_bytes(struct cpu *c, unsigned seg, uint64_t ea, void *to, unsigned n);
 bool mem_write_bytes(struct cpu *c, unsigned seg, uint64_t ea, const void *from, unsigned n);
 
+/*
+ * Operands of several values that are accessed one after the other (far pointers, descriptor table
+ * registers, x87 environments): each wraps at 64 KB (4 GB) and is checked by itself.  A write is
+ * all or nothing.
+ */
+struct mem_parts {
+    uint8_t n1, size1, n2, size2; /* n1 values of size1 bytes, then n2 of size2 */
+};
+bool mem_read_parts(struct cpu *c, const struct insn *i, void *to, struct mem_parts p);
+bool mem_write_parts(struct cpu *c, const struct insn *i, const void *from, struct mem_parts p);
+
 /* Stack through SS:eSP with the current stack size; push and pop move eSP only on success. */
 bool stack_push(struct cpu *c, unsigned size, uint64_t v);
 bool stack_pop(struct cpu *c, unsigned size, uint64_t *v);

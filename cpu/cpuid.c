@@ -353,6 +353,13 @@ enum {
     MSR_MTRR_VAR = 0x200, MSR_PAT = 0x277, MSR_MTRR_DEF = 0x2ff,
 };
 #define MSR_EFER 0xc0000080u
+/*
+ * IA32_MISC_ENABLE: what some Pentium 4 has, switches without effect here; and what tells of
+ * performance counters (7), branch trace and PEBS (11, 12: there are none).
+ */
+#define MISC_KEPT 0x401dd277dull
+#define MISC_FIXED 0x1880ull
+#define MISC_RESET 0x1801u
 #define MTRR_VAR_COUNT 8
 #define PERF_MASK (((uint64_t)1 << 40) - 1)
 #define PHYS_PAGE_MASK 0xffffff000ull
@@ -370,6 +377,76 @@ static void apic_base_set(struct cpu *c, uint64_t value, bool reset)
     }
 }
 
+/*
+ * Registers without a function here.  Systems look at them or set them up and believe that they
+ * exist: they keep the bits in `writable`, writes to the others are ignored, and where nothing is
+ * writable a write is #GP.  Each row has `count` numbers in struct cpu.plain_msr, so rows are only
+ * ever added at the end.  Source: SDM vol. 4, the tables of each family.
+ */
+static const struct plain_msr {
+    uint16_t index;
+    uint8_t count, family;
+    uint64_t writable, reset;
+} plain_msrs[] = {
+    {0x00e, 1, 5, 0xfff, 0},                /* TR12: new features off */
+    {0x011, 1, 5, 0x03ff03ff, 0},           /* CESR: selects the events of the next two */
+    {0x012, 2, 5, 0xffffffffff, 0},         /* CTR0, CTR1 */
+    {0x02a, 1, 6, 0xde, 0x880000},          /* EBL_CR_POWERON: 100 MHz bus, ratio 4 */
+    {0x033, 1, 6, 0xc0000000, 0},           /* TEST_CTL */
+    {0x088, 3, 6, ~0ull, 0},                /* BBL_CR_D0 to D2 */
+    {0x116, 1, 6, 0xfffffff8, 0},           /* BBL_CR_ADDR */
+    {0x118, 2, 6, 0xffffffff, 0},           /* BBL_CR_DECC, CTL */
+    {0x11a, 2, 6, 0xffffffff, 0},           /* BBL_CR_TRIG, BUSY */
+    {0x11e, 1, 6, 0x1f3f, 0x101},           /* BBL_CR_CTL3: the L2 cache is set up and on */
+    {0x1d9, 1, 6, 0x7f, 0},                 /* DEBUGCTL */
+    {0x1db, 4, 6, 0, 0},                    /* last branch and exception, from and to */
+    {0x1e0, 1, 6, 0x4, 0x4},                /* ROB_CR_BKUPTMPDR6: fast strings */
+    {0x02a, 1, 15, 0, 0},                   /* EBC_HARD_POWERON */
+    {0x02b, 1, 15, 0x7f, 0},                /* EBC_SOFT_POWERON */
+    {0x02c, 1, 15, 0, 0x04000000},          /* EBC_FREQUENCY_ID: 4 times 100 MHz */
+    {0x19a, 1, 15, 0x1e, 0},                /* CLOCK_MODULATION */
+    {0x19b, 1, 15, 0x3, 0},                 /* THERM_INTERRUPT */
+    {0x19c, 1, 15, 0x2, 0},                 /* THERM_STATUS: never hot */
+    {0x1a1, 1, 15, 0, 0},                   /* PLATFORM_BRV */
+    {0x1d7, 2, 15, 0, 0},                   /* LER_FROM_LIP, LER_TO_LIP */
+    {0x1d9, 1, 15, 0x7f, 0},                /* DEBUGCTLA */
+    {0x1da, 1, 15, 0, 0},                   /* LASTBRANCH_TOS */
+    {0x1db, 4, 15, 0, 0},                   /* LASTBRANCH_0 to 3 */
+    {0x300, 18, 15, 0xffffffffff, 0},       /* performance counters */
+    {0x360, 18, 15, 0xfffff000, 0},         /* CCCRs */
+    {0x3a0, 66, 15, 0x7fffffff, 0},         /* ESCRs */
+    {0x3f0, 3, 15, 0xffffffff, 0},          /* TC_PRECISE_EVENT, PEBS_ENABLE, PEBS_MATRIX_VERT */
+};
+
+/* The row and place of a register, NULL: it is none of these. */
+static const struct plain_msr *plain_find(struct cpu *c, uint32_t index, uint64_t **slot)
+{
+    unsigned at = 0;
+
+    for (unsigned n = 0; n < ARRAY_LEN(plain_msrs); n++) {
+        const struct plain_msr *p = &plain_msrs[n];
+
+        if (p->family == cpu_family(c->model) && index - p->index < p->count) {
+            *slot = &c->plain_msr[at + index - p->index];
+            return p;
+        }
+        at += p->count;
+    }
+    return NULL;
+}
+
+static void plain_reset(struct cpu *c)
+{
+    unsigned at = 0;
+
+    memset(c->plain_msr, 0, sizeof c->plain_msr);
+    for (unsigned n = 0; n < ARRAY_LEN(plain_msrs); n++) {
+        for (unsigned k = 0; k < plain_msrs[n].count && at < PLAIN_MSRS; k++) {
+            c->plain_msr[at++] = plain_msrs[n].reset;
+        }
+    }
+}
+
 void msr_reset(struct cpu *c)
 {
     c->efer = 0;
@@ -378,7 +455,8 @@ void msr_reset(struct cpu *c)
     c->star = c->lstar = c->cstar = c->sfmask = c->kernel_gs_base = 0;
     apic_base_set(c, c->cpuid_edx & CPUID_APIC ? APIC_BASE_RESET : 0, true);
     c->pat = 0x0007040600070406;
-    c->misc_enable = 1;
+    c->misc_enable = MISC_RESET;
+    plain_reset(c);
     c->ucode_rev = 1;
     memset(c->mtrr_var, 0, sizeof c->mtrr_var);
     memset(c->mtrr_fix, 0, sizeof c->mtrr_fix);
@@ -480,7 +558,7 @@ bool msr_read(struct cpu *c, uint32_t index, uint64_t *v)
     uint64_t *slot = mtrr_slot(c, index);
 
     *v = 0;
-    if (slot) {
+    if (slot || plain_find(c, index, &slot)) {
         *v = *slot;
         return true;
     }
@@ -552,6 +630,7 @@ static bool efer_write(struct cpu *c, uint64_t v)
 bool msr_write(struct cpu *c, uint32_t index, uint64_t v)
 {
     uint64_t *slot = mtrr_slot(c, index), old;
+    const struct plain_msr *p;
 
     if (slot) {
         if (!mtrr_legal(index, v)) {
@@ -559,6 +638,11 @@ bool msr_write(struct cpu *c, uint32_t index, uint64_t v)
         }
         *slot = v;
         return true;
+    }
+    p = plain_find(c, index, &slot);
+    if (p) {
+        *slot = (*slot & ~p->writable) | (v & p->writable);
+        return p->writable != 0;
     }
     if (index == MSR_UCODE_WRITE) {
         return cpu_family(c->model) >= 6; /* an update for another processor is ignored */
@@ -597,10 +681,10 @@ bool msr_write(struct cpu *c, uint32_t index, uint64_t v)
     case MSR_MCG_STATUS:
         return v == 0;
     case MSR_MISC_ENABLE:
-        if (v & ~(uint64_t)1) { /* there is only the fast-string bit */
+        if (v & ~(MISC_KEPT | MISC_FIXED)) {
             return false;
         }
-        c->misc_enable = v;
+        c->misc_enable = (v & MISC_KEPT) | (c->misc_enable & MISC_FIXED);
         return true;
     case MSR_PAT:
         if (!memory_types(v, true)) {

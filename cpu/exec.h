@@ -79,6 +79,11 @@ void intr_nmi(struct cpu *c);
 /* Delivers the trap #DB for c->debug_trap (T bit of a TSS, data breakpoints), if any. */
 void intr_debug_trap(struct cpu *c);
 /*
+ * DR6 of a debug exception: B0 to B3 are those that it met, and only they; what else it tells stays
+ * until software clears it.
+ */
+void intr_debug_status(struct cpu *c, uint32_t met);
+/*
  * Delivers #DB when a code breakpoint is at c->eip and RF is clear; ask before each MODE_ONE trace.
  */
 bool intr_code_breakpoint(struct cpu *c);

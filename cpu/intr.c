@@ -11,6 +11,7 @@
 #include "memory/bytes.h"
 
 #define DR7_GD (1u << 13)
+#define DR6_B 15u
 
 /* --- frames --------------------------------------------------------------------------------- */
 
@@ -360,7 +361,7 @@ enum transfer intr_transfer(struct cpu *c, uint8_t vector, enum intr_source src,
     }
     if (t == TRANSFER_DONE) {
         c->step = false;
-        if (vector == EXC_DB && (c->dr[7] & DR7_GD)) {
+        if (vector == EXC_DB && src != INTR_SOFT && (c->dr[7] & DR7_GD)) {
             c->dr[7] &= ~(uint64_t)DR7_GD; /* the handler may use the debug registers */
         }
     }
@@ -572,10 +573,15 @@ void intr_nmi(struct cpu *c)
     deliver_outside(c, EXC_NMI);
 }
 
+void intr_debug_status(struct cpu *c, uint32_t met)
+{
+    c->dr[6] = (c->dr[6] & ~(uint64_t)DR6_B) | met;
+}
+
 void intr_debug_trap(struct cpu *c)
 {
     if (c->debug_trap) {
-        c->dr[6] |= c->debug_trap;
+        intr_debug_status(c, c->debug_trap);
         c->debug_trap = 0;
         exc_set(c, EXC_DB);
         intr_exception(c, c->eip);
@@ -600,7 +606,7 @@ bool intr_code_breakpoint(struct cpu *c)
     if (!enabled) {
         return false;
     }
-    c->dr[6] |= hits;
+    intr_debug_status(c, hits);
     exc_set(c, EXC_DB);
     intr_exception(c, c->eip);
     return true;

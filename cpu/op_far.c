@@ -338,7 +338,7 @@ static bool read_pointer(struct cpu *c, const struct insn *i, uint16_t *sel, uin
             return true;
         }
     }
-    if (!mem_read_bytes(c, i->seg, ea, buf, i->osize + 2u)) {
+    if (!mem_read_parts(c, i, buf, (struct mem_parts){1, i->osize, 1, 2})) {
         return false;
     }
     *off = i->osize == 2 ? get16(buf) : get32(buf);
@@ -619,9 +619,13 @@ struct insn *x_into(struct cpu *c, struct insn *i)
     return transfer_end(c, i, intr_transfer(c, EXC_OF, INTR_SOFT, false, 0, insn_next_eip(c, i)));
 }
 
-/* No privilege check: in-circuit emulators and #DB share the vector. */
+/*
+ * No privilege check: in-circuit emulators and #DB share the vector.  A data breakpoint that MOV SS
+ * held off is lost, as with a fault.
+ */
 struct insn *x_icebp(struct cpu *c, struct insn *i)
 {
+    c->debug_trap = 0;
     return transfer_end(c, i, intr_transfer(c, EXC_DB, INTR_FAULT, false, 0, insn_next_eip(c, i)));
 }
 
@@ -637,7 +641,7 @@ struct insn *x_bound(struct cpu *c, struct insn *i)
     int32_t index = size == 2 ? (int16_t)raw : (int32_t)raw;
     uint8_t buf[8];
 
-    if (!mem_read_bytes(c, i->seg, insn_ea(c, i), buf, 2 * size)) {
+    if (!mem_read_parts(c, i, buf, (struct mem_parts){2, (uint8_t)size, 0, 0})) {
         return cpu_fault(c, i);
     }
     if (index < signed_part(buf, size) || index > signed_part(buf + size, size)) {
@@ -735,8 +739,7 @@ struct insn *x_arpl(struct cpu *c, struct insn *i)
 {
     unsigned rpl = reg16(c, lane_reg(i->src)) & 3;
     bool raise;
-    struct rmw m;
-    uint64_t v, la;
+    uint64_t v;
 
     if (!need_descriptors(c)) {
         return cpu_fault(c, i);
@@ -747,14 +750,13 @@ struct insn *x_arpl(struct cpu *c, struct insn *i)
         if (raise) {
             set_reg16(c, lane_reg(i->dst), (uint16_t)((v & 0xfffc) | rpl));
         }
-    } else {
-        if (!seg_linear(c, i->seg, insn_ea(c, i), 2, ACC_RMW, &la) ||
-            !rmw_begin(c, la, 2, &m, &v)) {
+    } else { /* what it does not change it may not be allowed to write */
+        if (!mem_read(c, i->seg, insn_ea(c, i), 2, &v)) {
             return cpu_fault(c, i);
         }
         raise = (v & 3) < rpl;
-        if (raise) {
-            rmw_end(c, &m, (v & 0xfffc) | rpl);
+        if (raise && !mem_write(c, i->seg, insn_ea(c, i), 2, (v & 0xfffc) | rpl)) {
+            return cpu_fault(c, i);
         }
     }
     set_zf(c, raise);

@@ -136,11 +136,17 @@ static void get_stack(struct cpu *c, const uint8_t *b, unsigned step)
     }
 }
 
+/* As memory sees an image with so many registers. */
+static struct mem_parts env_parts(const struct insn *i, uint8_t registers)
+{
+    return (struct mem_parts){7, i->osize == 2 ? 2 : 4, registers, REG_BYTES};
+}
+
 static struct insn *fldenv(struct cpu *c, struct insn *i)
 {
     uint8_t b[ENV32];
 
-    if (!mem_read_bytes(c, i->seg, insn_ea(c, i), b, env_bytes(i))) {
+    if (!mem_read_parts(c, i, b, env_parts(i, 0))) {
         return cpu_fault(c, i);
     }
     get_env(c, i->osize != 2, b);
@@ -155,7 +161,7 @@ static struct insn *fnstenv(struct cpu *c, struct insn *i)
     uint8_t b[ENV32];
 
     put_env(c, i->osize != 2, b);
-    if (!mem_write_bytes(c, i->seg, insn_ea(c, i), b, env_bytes(i))) {
+    if (!mem_write_parts(c, i, b, env_parts(i, 0))) {
         return cpu_fault(c, i);
     }
     c->fpu.cw |= SF_ALL;
@@ -170,7 +176,7 @@ static struct insn *frstor(struct cpu *c, struct insn *i)
     uint8_t b[ENV_MAX];
     unsigned env = env_bytes(i);
 
-    if (!mem_read_bytes(c, i->seg, insn_ea(c, i), b, env + 8 * REG_BYTES)) {
+    if (!mem_read_parts(c, i, b, env_parts(i, 8))) {
         return cpu_fault(c, i);
     }
     get_env(c, i->osize != 2, b);
@@ -187,7 +193,7 @@ static struct insn *fnsave(struct cpu *c, struct insn *i)
 
     put_env(c, i->osize != 2, b);
     put_stack(c, b + env, REG_BYTES);
-    if (!mem_write_bytes(c, i->seg, insn_ea(c, i), b, env + 8 * REG_BYTES)) {
+    if (!mem_write_parts(c, i, b, env_parts(i, 8))) {
         return cpu_fault(c, i);
     }
     fpu_init(c);

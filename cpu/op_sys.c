@@ -199,7 +199,7 @@ struct insn *x_mov_dr(struct cpu *c, struct insn *i)
         return cpu_fault(c, i);
     }
     if (c->dr[7] & DR7_GD) {
-        c->dr[6] |= DR6_BD;
+        intr_debug_status(c, DR6_BD);
         return cpu_raise(c, i, EXC_DB);
     }
     if (!write) {
@@ -224,20 +224,22 @@ struct insn *x_mov_tr(struct cpu *c, struct insn *i)
 
 /* --- descriptor tables ---------------------------------------------------------------------- */
 
+static const struct mem_parts table_parts = {1, 2, 1, 4}; /* limit, base */
+
 static struct insn *store_table(struct cpu *c, struct insn *i, const struct desc_table *t)
 {
     uint8_t buf[6];
 
     put16(buf, t->limit);
     put32(buf + 2, (uint32_t)t->base);
-    return mem_write_bytes(c, i->seg, insn_ea(c, i), buf, 6) ? insn_next(i) : cpu_fault(c, i);
+    return mem_write_parts(c, i, buf, table_parts) ? insn_next(i) : cpu_fault(c, i);
 }
 
 static struct insn *load_table(struct cpu *c, struct insn *i, struct desc_table *t)
 {
     uint8_t buf[6];
 
-    if (!need_cpl0(c) || !mem_read_bytes(c, i->seg, insn_ea(c, i), buf, 6)) {
+    if (!need_cpl0(c) || !mem_read_parts(c, i, buf, table_parts)) {
         return cpu_fault(c, i);
     }
     t->limit = get16(buf);
@@ -482,7 +484,7 @@ struct insn *x_rdtsc(struct cpu *c, struct insn *i)
     return insn_next(i);
 }
 
-/* Two counters in the P6 family; the eighteen of the Pentium 4 have no events to count here. */
+/* Two counters in the P6 family; the eighteen of the Pentium 4 keep what they are set to. */
 struct insn *x_rdpmc(struct cpu *c, struct insn *i)
 {
     bool p6 = cpu_family(c->model) == 6;
@@ -491,7 +493,14 @@ struct insn *x_rdpmc(struct cpu *c, struct insn *i)
     if ((!(c->cr4 & CR4_PCE) && c->cpl != 0) || n >= (p6 ? 2u : 18u)) {
         return cpu_raise_err(c, i, EXC_GP, 0);
     }
-    set_edx_eax(c, p6 ? perf_counter(c, n) : 0);
+    uint64_t v = 0;
+
+    if (p6) {
+        v = perf_counter(c, n);
+    } else {
+        (void)msr_read(c, 0x300 + n, &v);
+    }
+    set_edx_eax(c, v);
     return insn_next(i);
 }
 

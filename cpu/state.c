@@ -12,7 +12,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/system.h"
 
-/* 2: system management mode, CPUID level; 3: stops inside traces */
+/* 2: system management mode, CPUID level; 3: stops inside traces, plain MSRs */
 #define SNAP_VERSION 3
 #define DR6_RESET 0xffff0ff0u
 #define DR7_RESET 0x400u
@@ -336,6 +336,7 @@ static const struct snap_field cpu_fields[] = {
     SNAP_SINCE(struct cpu, smi_io.ecx, SNAP_U32, 2),
     SNAP_SINCE(struct cpu, smi_io.esi, SNAP_U32, 2),
     SNAP_SINCE(struct cpu, smi_io.edi, SNAP_U32, 2),
+    {"plain_msr", (uint32_t)offsetof(struct cpu, plain_msr), PLAIN_MSRS, SNAP_U64, 3},
     SNAP_SINCE(struct cpu, part.start, SNAP_U16, 3),
     SNAP_SINCE(struct cpu, part.done, SNAP_U8, 3),
     SNAP_SINCE(struct cpu, part.port, SNAP_BOOL, 3),

@@ -261,6 +261,8 @@ struct trace_part {
     bool waiting; /* with done = 0: an interrupt comes first at this boundary */
 };
 
+#define PLAIN_MSRS 160
+
 struct insn;
 struct trace_cache;
 struct cpu_model;
@@ -335,6 +337,7 @@ struct cpu {
     uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
     uint64_t apic_base, pat, misc_enable, ucode_rev;
     uint64_t mtrr_var[16], mtrr_fix[11], mtrr_def;
+    uint64_t plain_msr[PLAIN_MSRS]; /* registers that only keep what is written (cpuid.c) */
     int64_t tsc_offset;  /* TSC = icount + tsc_offset */
     uint64_t perf_sel[2], perf_ctr[2]; /* P6 event counters; ctr is relative while counting */
     uint32_t debug_trap; /* DR6 bits of a #DB trap due at the next boundary (intr_debug_trap) */

@@ -355,6 +355,60 @@ START_TEST(leaf_limit)
 END_TEST
 
 /* MTRRs and PAT read back what was written; values the hardware refuses are #GP. */
+/* Registers that systems look at: kept, constant, or not there. */
+START_TEST(plain_registers)
+{
+    static const struct {
+        const char *model;
+        uint32_t msr;
+        uint64_t first, write, after;
+        bool fine;
+    } kept[] = {
+        {"pentium", 0x0e, 0, 0x42, 0x42, true},
+        {"pentium", 0x11, 0, 0xffffffff, 0x03ff03ff, true},
+        {"pentium", 0x13, 0, ~0ull, 0xffffffffffull, true},
+        {"pentium2", 0x2a, 0x880000, 0xff, 0x8800de, true},
+        {"pentium3", 0x11e, 0x101, 0, 0, true},
+        {"pentium3", 0x1d9, 0, 0xff, 0x7f, true},
+        {"pentium3", 0x1dc, 0, 1, 0, false},
+        {"pentium3", 0x1e0, 4, 0, 0, true},
+        {"pentium4", 0x2c, 0x04000000, 1, 0x04000000, false},
+        {"pentium4", 0x19a, 0, 0xffffffff, 0x1e, true},
+        {"pentium4", 0x1a0, 0x1801, 0x400c51889, 0x400c51809, true},
+        {"pentium4", 0x1a0, 0x1801, 0x2000000, 0x1801, false},
+        {"pentium4", 0x311, 0, ~0ull, 0xffffffffffull, true},
+        {"pentium4", 0x371, 0, ~0ull, 0xfffff000, true},
+        {"pentium4", 0x3e1, 0, 5, 5, true},
+        {"pentium4", 0x3f2, 0, 5, 5, true},
+    };
+    static const struct {
+        const char *model;
+        uint32_t msr;
+    } absent[] = {
+        {"pentium", 0x2a}, {"pentium", 0x1a0}, {"pentium3", 0x11}, {"pentium3", 0x1a0},
+        {"pentium3", 0x300}, {"pentium4", 0x11}, {"pentium4", 0xc1}, {"pentium4", 0x312},
+        {"pentium4", 0x198}, {"pentium4", 0x400}, {"pentium3", 0x10002a},
+    };
+    struct fixture f = fix_new(false);
+    struct err e;
+    uint64_t v;
+
+    for (unsigned k = 0; k < ARRAY_LEN(kept); k++) {
+        ck_assert(cpu_model_select(f.c, kept[k].model, &e));
+        cpu_reset(f.c);
+        ck_assert_msg(msr_read(f.c, kept[k].msr, &v) && v == kept[k].first, "row %u", k);
+        ck_assert_msg(msr_write(f.c, kept[k].msr, kept[k].write) == kept[k].fine, "row %u", k);
+        ck_assert_msg(msr_read(f.c, kept[k].msr, &v) && v == kept[k].after, "row %u", k);
+    }
+    for (unsigned k = 0; k < ARRAY_LEN(absent); k++) {
+        ck_assert(cpu_model_select(f.c, absent[k].model, &e));
+        ck_assert_msg(!msr_read(f.c, absent[k].msr, &v), "absent %u", k);
+        ck_assert(!msr_write(f.c, absent[k].msr, 0));
+    }
+    fix_free(&f);
+}
+END_TEST
+
 START_TEST(memory_type_registers)
 {
     static const struct {
@@ -412,6 +466,7 @@ int main(void)
     }
     tcase_add_test(t, feature_edits);
     tcase_add_test(t, leaf_limit);
+    tcase_add_test(t, plain_registers);
     tcase_add_test(t, memory_type_registers);
     suite_add_tcase(s, t);
     return suite_run(s);

@@ -389,6 +389,137 @@ START_TEST(real_mode_vectors)
 }
 END_TEST
 
+/* --- operands ------------------------------------------------------------------------------- */
+
+/* Runs `code` in real mode to HLT: there is one behind it, and one as the handler of everything. */
+static bool real_run(struct fixture *f, const char *code, size_t n, unsigned vector)
+{
+    fix_real(f, code, n);
+    f->ram[FIX_CODE + n] = 0xf4;
+    memset(f->ram, 0, 0x400);
+    put16(f->ram + vector * 4, 0x2000);
+    f->ram[0x2000] = 0xf4;
+    f->ram[0] = 0xf4;
+    cpu_set_reg(f->c, CPU_DS, 0x1000);
+    cpu_set_reg(f->c, CPU_EBX, 0xfffe);
+    fix_run(f, 10);
+    return f->c->eip == 0x2001;
+}
+
+#define REAL(code, vector) real_run(&f, code, sizeof(code) - 1, vector)
+
+/* At FFFEh the parts of an operand wrap one by one; a part that does not fit faults. */
+START_TEST(parts_wrap)
+{
+    struct fixture f = fix_new(false);
+
+    put16(f.ram + 0x1fffe, 0x1234);
+    put16(f.ram + 0x10000, 0x5678);
+    put16(f.ram + 0x10002, 0x9abc);
+    ck_assert(!REAL("\xc4\x07", EXC_GP)); /* les ax,[bx] */
+    ck_assert_uint_eq(cpu_get_reg(f.c, CPU_EAX), 0x1234);
+    ck_assert_uint_eq(cpu_get_reg(f.c, CPU_ES), 0x5678);
+    ck_assert(!REAL("\x0f\xb4\x07", EXC_GP)); /* lfs ax,[bx] */
+    ck_assert_uint_eq(cpu_get_reg(f.c, CPU_FS), 0x5678);
+    ck_assert(REAL("\x43\xc4\x07", EXC_GP)); /* at FFFFh */
+    ck_assert(REAL("\x66\xc4\x07", EXC_GP)); /* its first part has 32 bits */
+    ck_assert(!REAL("\x83\xeb\x02\x66\xc4\x07", EXC_GP)); /* at FFFCh: the selector is at 0 */
+    ck_assert_uint_eq(cpu_get_reg(f.c, CPU_ES), 0x5678);
+    ck_assert(!REAL("\xb8\x00\x40\x62\x07", EXC_GP)); /* bound 4000h: within 1234h .. 5678h */
+    ck_assert(REAL("\xb8\x00\x60\x62\x07", EXC_BR));
+    ck_assert(!REAL("\x0f\x01\x17", EXC_GP)); /* lgdt: the base is at 0 */
+    ck_assert_uint_eq(f.c->gdtr.limit, 0x1234);
+    ck_assert_uint_eq(f.c->gdtr.base, 0xbc5678);
+    f.c->gdtr = (struct desc_table){0x11223344, 0x5566};
+    ck_assert(!REAL("\x0f\x01\x07", EXC_GP)); /* sgdt, after reset: FFFFh, 0 */
+    ck_assert_uint_eq(get16(f.ram + 0x1fffe), 0xffff);
+    ck_assert_uint_eq(get32(f.ram + 0x10000), 0);
+    ck_assert(!REAL("\xdb\xe3\xd9\x37", EXC_GP)); /* fninit; fnstenv */
+    ck_assert_uint_eq(get16(f.ram + 0x1fffe), 0x37f);
+    ck_assert_uint_eq(get16(f.ram + 0x10002), 0xffff);
+    ck_assert_uint_eq(f.ram[0x20000], 0);
+    /* a far jump through it */
+    put16(f.ram + 0x1fffe, 0x1100);
+    put16(f.ram + 0x10000, 0);
+    f.ram[0x1100] = 0xf4;
+    ck_assert(!REAL("\xff\x2f", EXC_GP));
+    ck_assert_uint_eq(f.c->eip, 0x1101);
+    fix_free(&f);
+}
+END_TEST
+
+/* What does not write need not be allowed to. */
+START_TEST(arpl_read_only)
+{
+    struct fixture f = protected_fixture();
+
+    for (unsigned rpl = 0; rpl < 4; rpl++) {
+        bus_write_block(f.mem, FIX_CODE, "\x63\x0b\xf4", 3); /* arpl [ebx],cx */
+        put_desc(&f, 0x20, descriptor(0, 0xfffff, 0x91, 0xc));
+        put64(f.ram + IDT + EXC_GP * 8, 0x00008e0000102000u); /* 10:2000 */
+        ck_assert(seg_load(f.c, SEG_DS, 0x20));
+        put16(f.ram + 0x6000, 0x102);
+        cpu_set_reg(f.c, CPU_EBX, 0x6000);
+        cpu_set_reg(f.c, CPU_ECX, rpl);
+        cpu_set_reg(f.c, CPU_EIP, FIX_CODE);
+        f.c->halted = false;
+        cpu_run(f.c, cpu_icount(f.c) + 1);
+        ck_assert_uint_eq(cpu_get_reg(f.c, CPU_EIP), rpl > 2 ? 0x2000u : FIX_CODE + 3);
+        ck_assert_uint_eq(get16(f.ram + 0x6000), 0x102);
+    }
+    fix_free(&f);
+}
+END_TEST
+
+/* --- debug exceptions ----------------------------------------------------------------------- */
+
+enum { DR6_NONE = 0xffff0ff0u, BS = 1 << 14, BD = 1 << 13 };
+
+static void debug_run(struct fixture *f, uint32_t eip, uint32_t flags, uint32_t dr7, uint32_t dr6)
+{
+    cpu_set_reg(f->c, CPU_EIP, eip);
+    cpu_set_reg(f->c, CPU_EFLAGS, flags);
+    f->c->dr[7] = 0x400 | dr7;
+    f->c->halted = false;
+    cpu_update_mode(f->c);
+    fix_run(f, 20);
+    ck_assert_uint_eq(f->c->eip, 0x2001);
+    ck_assert_uint_eq(f->c->dr[6], dr6);
+}
+
+/* B0 to B3 are those of the last debug exception; BS and BD stay. */
+START_TEST(debug_status)
+{
+    static const char code[] = "\x90\x90\x0f\x21\xc0\x8e\x17\xf1\xf4\xcd\x01\x8e\x17\xcd\x03";
+    enum { MOV_DR = FIX_CODE + 2, MOV_SS = FIX_CODE + 5, INT_1 = FIX_CODE + 9,
+           SS_INT = FIX_CODE + 11 };
+    struct fixture f = fix_new(false);
+
+    fix_real(&f, code, sizeof code - 1);
+    put16(f.ram + 4, 0x2000);
+    put16(f.ram + 12, 0x2000);
+    bus_write_block(f.mem, 0x2000, "\xf4", 1);
+    f.c->dr[0] = FIX_CODE;
+    f.c->dr[1] = FIX_CODE + 1;
+    debug_run(&f, FIX_CODE, 2, 0xa, DR6_NONE | 1);
+    debug_run(&f, FIX_CODE + 1, 2, 0xa, DR6_NONE | 2);
+    debug_run(&f, FIX_CODE, FLAG_TF | 2, 0, DR6_NONE | BS);
+    debug_run(&f, FIX_CODE, 2, 0xa, DR6_NONE | BS | 1);
+    debug_run(&f, MOV_DR, 2, 1 << 13, DR6_NONE | BS | BD);
+    ck_assert_uint_eq(f.c->dr[7], 0x400); /* GD is off for the handler */
+    f.c->dr[6] = DR6_NONE;
+    debug_run(&f, INT_1, 2, 1 << 13, DR6_NONE);
+    ck_assert_uint_eq(f.c->dr[7], 0x2400); /* which INT 1 does not lead to */
+    /* mov ss,[bx] of a watched word: lost with ICEBP, behind INT 3 at its handler */
+    cpu_set_reg(f.c, CPU_EBX, 0x3000);
+    f.c->dr[2] = 0x3000;
+    debug_run(&f, MOV_SS, 2, 0x07000020, DR6_NONE);
+    f.c->seg[SEG_SS].sel = 0;
+    debug_run(&f, SS_INT, 2, 0x07000020, DR6_NONE | 4);
+    fix_free(&f);
+}
+END_TEST
+
 /* --- models and state ----------------------------------------------------------------------- */
 
 START_TEST(models)
@@ -490,5 +621,6 @@ END_TEST
 
 FIX_SUITE("seg", windows, null_and_unreadable, load_rules, local_table, unreal_mode_keeps_limits,
           mode_word, outer_return_drops_segments, flag_writes, frames,
-          failed_delivery_changes_nothing, escalation, real_mode_vectors, models, model_registers,
+          failed_delivery_changes_nothing, escalation, real_mode_vectors, parts_wrap,
+          arpl_read_only, debug_status, models, model_registers,
           snapshot_round_trip)
