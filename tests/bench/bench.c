@@ -38,7 +38,7 @@
 #define ROUNDS 32
 #define FEWER 16
 #define SLOWER 1.33
-#define LIMIT_S 300
+#define LIMIT_S 900
 
 enum { OXBOW, QEMU, BOCHS, BOCHS2, PEERS };
 static const char *const peer_names[PEERS] = {"oxbow", "qemu-tcg", "bochs", "bochs2"};
